@@ -1,0 +1,1 @@
+"""Dashboards: one module for each system, and their rendering."""

@@ -1,0 +1,1 @@
+"""Detectors: one module for each system, and the algorithms behind them."""

@@ -1,0 +1,1 @@
+"""Runbooks: the library, the document parser, the run engine and its journal, and the console."""

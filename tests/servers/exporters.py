@@ -1,0 +1,90 @@
+"""The ecosystem's own exporters, run beside a server to compare our series with theirs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.servers import http
+from tests.servers.postgresql import PostgreSQLServer
+from tests.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
+from tests.servers.redis import RedisServer
+
+__all__ = ["PACKAGES", "Exporter", "available", "run_node", "run_postgres", "run_redis"]
+
+PACKAGES: Mapping[str, str] = {
+    "postgres": "prometheus-postgres-exporter",
+    "redis": "prometheus-redis-exporter",
+    "node": "prometheus-node-exporter",
+}
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A running exporter; `url` is the address of its metrics."""
+
+    url: str
+    process: ServerProcess
+
+    def metrics(self) -> str:
+        """One scrape, in the text format."""
+        return http.get_text(self.url)
+
+
+def available(kind: str) -> str | None:
+    """Why the exporter `kind` (`postgres`, `redis`, `node`) cannot be started here, or None."""
+    return None if _find(kind) else f"the {kind} exporter is not installed (Debian package {PACKAGES[kind]})"
+
+
+@contextlib.contextmanager
+def run_postgres(server: PostgreSQLServer, *, flags: Sequence[str] = ()) -> Iterator[Exporter]:
+    """Start postgres_exporter for a server."""
+    environment = {"DATA_SOURCE_NAME": f"{server.dsn}?sslmode=disable"}
+    with _run("postgres", "--web.listen-address=", flags, environment) as exporter:
+        yield exporter
+
+
+@contextlib.contextmanager
+def run_redis(server: RedisServer, *, flags: Sequence[str] = ()) -> Iterator[Exporter]:
+    """Start redis_exporter for a server."""
+    environment = {
+        "REDIS_ADDR": f"redis://{server.host}:{server.port}",
+        "REDIS_PASSWORD": server.password or "",
+    }
+    with _run("redis", "-web.listen-address=", flags, environment) as exporter:
+        yield exporter
+
+
+@contextlib.contextmanager
+def run_node(*, flags: Sequence[str] = ()) -> Iterator[Exporter]:
+    """Start node_exporter for this machine."""
+    with _run("node", "--web.listen-address=", flags, {}) as exporter:
+        yield exporter
+
+
+@contextlib.contextmanager
+def _run(kind: str, listen: str, flags: Sequence[str], environment: Mapping[str, str]) -> Iterator[Exporter]:
+    program = _find(kind)
+    if program is None:
+        raise ServerError(available(kind))
+    address = f"127.0.0.1:{free_port()}"
+    url = f"http://{address}/metrics"
+    with workdir(f"{kind}-exporter") as directory:
+        process = ServerProcess(
+            f"{kind}_exporter",
+            [program, listen + address, *flags],
+            log=directory / "exporter.log",
+            ready=lambda: http.answers(url),
+            env=environment,
+        )
+        process.start()
+        try:
+            yield Exporter(url, process)
+        finally:
+            process.stop()
+
+
+def _find(kind: str) -> str | None:
+    found = find_program(PACKAGES[kind], f"{kind}_exporter")
+    return None if found is None else str(found)
