@@ -13,13 +13,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from examples.servers.postgresql import PostgreSQLServer
+from examples.servers.redis import RedisServer
 from tests.conftest import need
 from tests.servers import ServerError, ServerProcess, free_port, http, install, prometheus, redis, wait_until
 from tests.servers.alertmanager import AlertmanagerServer, amtool, webhook_config
 from tests.servers.exporters import Exporter
-from tests.servers.postgresql import PostgreSQLServer
 from tests.servers.prometheus import PrometheusServer, promtool
-from tests.servers.redis import RedisServer
 from tests.servers.remote_write import STALE, remote_write
 
 if sys.platform != "linux":

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from examples.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
 from tests.servers import http
-from tests.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
 
 __all__ = ["PACKAGE", "AlertmanagerServer", "amtool", "available", "run", "webhook_config"]
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.servers.process import ServerError, find_program
+from examples.servers.process import ServerError, find_program
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

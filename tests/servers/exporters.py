@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from examples.servers.postgresql import PostgreSQLServer
+from examples.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
+from examples.servers.redis import RedisServer
 from tests.servers import http
-from tests.servers.postgresql import PostgreSQLServer
-from tests.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
-from tests.servers.redis import RedisServer
 
 __all__ = ["PACKAGES", "Exporter", "available", "run_node", "run_postgres", "run_redis"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from examples.servers.process import ServerError, ServerProcess, find_program, free_port, wait_until, workdir
 from tests.servers import http
-from tests.servers.process import ServerError, ServerProcess, find_program, free_port, wait_until, workdir
 
 __all__ = ["PACKAGE", "PrometheusServer", "available", "promtool", "run", "version"]
 

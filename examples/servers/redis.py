@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from tests.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
+from examples.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
 
 __all__ = ["PACKAGE", "RedisServer", "available", "run"]
 

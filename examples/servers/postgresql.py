@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.servers.process import (
+from examples.servers.process import (
     ServerError,
     ServerProcess,
     find_program,
