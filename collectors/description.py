@@ -1,0 +1,121 @@
+"""What a module of `collectors` says of its system: a frozen description, and the session it opens."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+from collectors.families import Family
+from watchkeeper.errors import SettingsError
+from watchkeeper.signals import Signal
+
+if TYPE_CHECKING:
+    from watchkeeper.settings import Target
+
+__all__ = ["Collector", "Session", "check_target", "collector_of", "redact"]
+
+
+class Session(Protocol):
+    """A connection to one target, used by one thread."""
+
+    def read(self, deadline: float) -> Sequence[Family]:
+        """Everything that the target says now. `deadline` is in seconds of `watchkeeper.clock.monotonic`.
+
+        Raises TargetError, or what the driver raises; the session is closed then and a new one opened at the next read.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Make a `read` in another thread fail soon: its deadline has passed."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """How the targets of a system are read.
+
+    `signals` are what it can emit, `up` the one that says whether the target answered (None where the exporter has
+    none); `schemes` are those of the target's url that it speaks, empty when it needs no url; `options` the keys of
+    `target.options` with what they mean.
+    """
+
+    system: str
+    open: Callable[[Target], Session]
+    signals: tuple[Signal, ...] = ()
+    up: Signal | None = None
+    schemes: tuple[str, ...] = ()
+    default_url: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+
+_HTTP = ("http", "https")
+
+
+def collector_of(target: Target) -> Collector:
+    """The collector that reads a target: its system's own, or `exposition` for an http url that its own does not speak.
+
+    Raises SettingsError when there is none, or the target does not fit it.
+    """
+    scheme = urlsplit(target.url).scheme
+    own: Collector | None = _module(target.system) if target.system.isidentifier() else None
+    if own is None or (scheme in _HTTP and scheme not in own.schemes):
+        if scheme not in _HTTP:
+            raise SettingsError(
+                f"target {target.name}: system {target.system!r} has no collector of its own: give the url of its "
+                f"metrics, for example url: http://127.0.0.1:8000/metrics"
+            )
+        own = import_module("collectors.exposition").COLLECTOR
+    check_target(own, target)
+    return own
+
+
+def _module(system: str) -> Collector | None:
+    name = f"collectors.{system}"
+    if find_spec(name) is None:
+        return None
+    found = getattr(import_module(name), "COLLECTOR", None)
+    return found if isinstance(found, Collector) else None
+
+
+def check_target(collector: Collector, target: Target) -> None:
+    """Raise SettingsError when the target's url or options do not fit the collector."""
+    try:
+        scheme = urlsplit(target.url).scheme
+        urlsplit(target.url).port  # noqa: B018  raises ValueError when it is no number
+    except ValueError as error:
+        raise SettingsError(f"target {target.name}: its url cannot be read: {error}") from None
+    if collector.schemes and target.url and scheme not in collector.schemes:
+        allowed = ", ".join(f"{one}://" for one in collector.schemes)
+        raise SettingsError(
+            f"target {target.name}: url begins with {scheme + '://' if scheme else 'no scheme'}: allowed: {allowed}"
+        )
+    known = [name for name, _ in collector.options]
+    for name in target.options:
+        if name not in known:
+            allowed = f"allowed: {', '.join(known)}" if known else "it has none"
+            raise SettingsError(f"target {target.name}: unknown option {name!r} of {collector.system}: {allowed}")
+
+
+def redact(text: str, target: Target) -> str:
+    """`text` on one line, without the target's password, wherever that comes from."""
+    secrets = []
+    if target.password is not None:
+        with contextlib.suppress(SettingsError):
+            secrets.append(target.password.resolve())
+    try:
+        if in_url := urlsplit(target.url).password:
+            secrets += [in_url, unquote(in_url)]
+    except ValueError:
+        pass
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return " ".join(text.split())

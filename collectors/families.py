@@ -1,0 +1,133 @@
+"""Metric families as plain data, and their text exposition (format 0.0.4).
+
+The encoder is our own because it is the hot path: what stands before a value is made once a series and kept.
+Its output is byte for byte that of prometheus-client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping, Sequence
+from math import inf, isnan
+from typing import NamedTuple
+
+from watchkeeper.signals import Counter, Gauge, Histogram, Info, Signal
+
+__all__ = [
+    "CONTENT_TYPE",
+    "Family",
+    "Pairs",
+    "Point",
+    "encode",
+    "family",
+    "format_value",
+    "merge",
+    "single",
+    "with_labels",
+]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Pairs = tuple[tuple[str, str], ...]
+"""Labels of a series, as (name, value) pairs."""
+
+Point = tuple[str, Pairs, float]
+"""A sample: full name (with `_bucket`, `_sum`, `_count` where it has one), labels, value."""
+
+
+# How the text format calls the kinds of signals.
+_KINDS: dict[type[Signal], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram", Info: "gauge"}
+
+
+class Family(NamedTuple):
+    """One metric family with its samples; `kind` is what the TYPE line says."""
+
+    name: str
+    kind: str
+    help: str
+    points: Sequence[Point]
+
+
+def family(signal: Signal, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:
+    """The family of a signal; each sample is its label values, in the order of `signal.labels`, and a value."""
+    name, labels = signal.name, signal.labels
+    points = [(name, tuple(zip(labels, values, strict=True)), value) for values, value in samples]
+    return Family(name, _KINDS[type(signal)], signal.help, points)
+
+
+def single(signal: Signal, value: float) -> Family:
+    """The family of a signal that has one series without labels."""
+    return Family(signal.name, _KINDS[type(signal)], signal.help, [(signal.name, (), value)])
+
+
+def with_labels(pairs: Pairs, extra: Pairs) -> Pairs:
+    """`pairs` with target labels added; one of the same name is kept as `exported_NAME`, as Prometheus does."""
+    if not extra:
+        return pairs
+    names = {name for name, _ in extra}
+    kept = tuple((f"exported_{name}" if name in names else name, value) for name, value in pairs)
+    return kept + extra
+
+
+def format_value(value: float) -> str:
+    """A value as Go writes a float64 and prometheus-client repeats it."""
+    if value == inf:
+        return "+Inf"
+    if value == -inf:
+        return "-Inf"
+    if isnan(value):
+        return "NaN"
+    text = repr(float(value))
+    point = text.find(".")
+    # Go switches to an exponent at seven digits before the point, Python at seventeen.
+    if value > 0 and point > 6:
+        mantissa = f"{text[0]}.{text[1:point]}{text[point + 1 :]}".rstrip("0.")
+        return f"{mantissa}e+{point - 1:02d}"
+    return text
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n")
+
+
+def _prefix(name: str, pairs: Pairs, extra: Pairs) -> str:
+    labels = sorted(with_labels(pairs, extra))
+    if not labels:
+        return f"{name} "
+    inside = ",".join([f'{label}="{_quote(value)}"' for label, value in labels])
+    return f"{name}{{{inside}}} "
+
+
+def _quote(value: str) -> str:
+    return _escape(value).replace('"', r"\"")
+
+
+def lines(family: Family, extra: Pairs, prefixes: MutableMapping[tuple[str, Pairs], str]) -> list[str]:
+    """The sample lines of a family; `prefixes` keeps what stands before the values."""
+    out = []
+    for name, pairs, value in family.points:
+        prefix = prefixes.get((name, pairs))
+        if prefix is None:
+            prefix = prefixes[name, pairs] = _prefix(name, pairs, extra)
+        out.append(prefix + format_value(value) + "\n")
+    return out
+
+
+def merge(
+    parts: Iterable[tuple[Sequence[Family], Pairs, MutableMapping[tuple[str, Pairs], str]]],
+) -> bytes:
+    """The exposition of several targets: (families, target labels, prefixes) each, one block for each family name."""
+    blocks: dict[str, list[str]] = {}
+    for families, extra, prefixes in parts:
+        for one in families:
+            if not one.points:
+                continue
+            block = blocks.get(one.name)
+            if block is None:
+                block = blocks[one.name] = [f"# HELP {one.name} {_escape(one.help)}\n# TYPE {one.name} {one.kind}\n"]
+            block += lines(one, extra, prefixes)
+    return "".join(["".join(block) for block in blocks.values()]).encode()
+
+
+def encode(families: Sequence[Family], extra: Pairs = ()) -> bytes:
+    """The exposition text of some families."""
+    return merge([(families, extra, {})])

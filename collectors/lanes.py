@@ -1,0 +1,230 @@
+"""Lanes: one thread a target, so that a sick one hurts nobody else.
+
+A lane reads its target once at a time (concurrent scrapes share that read), answers at the deadline whatever the target
+does, and leaves a target alone that keeps failing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from collectors.breaker import Breaker
+from collectors.description import Session, collector_of, redact
+from collectors.families import Family, Pairs, single
+from watchkeeper.clock import Clock, monotonic, now
+from watchkeeper.errors import WatchkeeperError
+
+if TYPE_CHECKING:
+    from watchkeeper.settings import Target
+
+__all__ = ["Flight", "Lane", "Reading"]
+
+_log = logging.getLogger("watchkeeper.collectors")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one read of a target gave.
+
+    When `up` is False, `families` hold at most the exporter's own up signal, and `error` is one line without secrets.
+    `seconds` is how long it took.
+    """
+
+    target: Target
+    families: Sequence[Family]
+    up: bool
+    seconds: float
+    error: str | None = None
+
+
+class Flight:
+    """A read that is under way or done; `deadline` in seconds of the monotonic clock."""
+
+    __slots__ = ("_callbacks", "_done", "_lock", "begun", "deadline", "overdue", "reading")
+
+    def __init__(self, begun: float, deadline: float) -> None:
+        self.begun = begun
+        self.deadline = deadline
+        self.overdue = False
+        self.reading: Reading | None = None
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+
+    def finish(self, reading: Reading) -> None:
+        with self._lock:
+            self.reading = reading
+            callbacks, self._callbacks = self._callbacks, []
+        self._done.set()
+        for callback in callbacks:
+            callback()
+
+    def wait(self, seconds: float) -> bool:
+        return self._done.wait(max(0.0, seconds))
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Call back when the read is done, at once when it is."""
+        with self._lock:
+            if self.reading is None:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+
+class Lane:
+    """One target and the thread that reads it. Raises SettingsError when the target is set up wrongly."""
+
+    def __init__(self, target: Target, *, clock: Clock = now, breaker: Breaker | None = None) -> None:
+        self.target = target
+        self.collector = collector_of(target)
+        self.labels: Pairs = tuple(sorted(target.labels.items()))
+        self.prefixes: dict[tuple[str, Pairs], str] = {}
+        self.reads = 0
+        self.failures = 0
+        self.dropped = 0
+        self.succeeded: float | None = None
+        self.error: str | None = None
+        self.breaker = breaker or Breaker()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._flight: Flight | None = None
+        self._session: Session | None = None
+        self._thread: threading.Thread | None = None
+        self._orders: SimpleQueue[Flight | None] = SimpleQueue()
+        self._closed = False
+
+    def begin(self, timeout: float | None = None) -> Flight:
+        """Begin a read, or join the one that is under way; `timeout` bounds it beside the target's own."""
+        at = monotonic()
+        seconds = self.target.timeout if timeout is None else min(timeout, self.target.timeout)
+        with self._lock:
+            flight = self._flight
+            if flight is not None and flight.reading is None:
+                if not flight.overdue:
+                    return flight
+                waiting = f"still waiting for an answer since {at - flight.begun:.1f} s"
+                return self._answered(at, waiting)
+            if (pause := self.breaker.pause(at)) or self._closed:
+                last = f": {self.error}" if self.error else ""
+                why = f"left alone for {pause:.1f} s after {self.breaker.failures} failures{last}"
+                return self._answered(at, "the sidecar is closing" if self._closed else why)
+            flight = self._flight = Flight(at, at + seconds)
+            self.reads += 1
+            if self._thread is None:
+                name = f"lane-{self.target.name}"
+                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self._thread.start()
+        self._orders.put(flight)
+        return flight
+
+    def result(self, flight: Flight, timeout: float | None = None) -> Reading:
+        """The reading of a flight, at its deadline at the latest; a target that has not answered by then is down."""
+        at = monotonic()
+        until = flight.deadline if timeout is None else min(flight.deadline, at + timeout)
+        flight.wait(until - at)
+        if flight.reading is not None:
+            return flight.reading
+        at = monotonic()
+        seconds = at - flight.begun
+        error = f"no answer within {seconds:.1f} s"
+        with self._lock:
+            first = not flight.overdue and at >= flight.deadline
+            if first:
+                flight.overdue = True
+                self._note(error, at)
+            session = self._session
+        if first and session is not None:
+            session.abort()
+        return self._down(seconds, error)
+
+    def close(self) -> None:
+        """Stop the thread once its read is done; does not wait for it."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None:
+            self._orders.put(None)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread of a closed lane."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _answered(self, at: float, error: str) -> Flight:
+        flight = Flight(at, at)
+        flight.finish(self._down(0.0, error))
+        return flight
+
+    def _down(self, seconds: float, error: str) -> Reading:
+        up = self.collector.up
+        families = () if up is None else (single(up, 0.0),)
+        return Reading(self.target, families, False, seconds, error)
+
+    def _run(self) -> None:
+        while (flight := self._orders.get()) is not None:
+            reading = self._read(flight)
+            with self._lock:
+                # An answer after the deadline was reported as a failure: it does not count twice.
+                if not flight.overdue:
+                    self._note(reading.error, monotonic())
+            flight.finish(reading)
+        self._drop_session()
+
+    def _read(self, flight: Flight) -> Reading:
+        try:
+            if self._session is None:
+                session = self.collector.open(self.target)
+                with self._lock:
+                    self._session = session
+            families = self._limited(self._session.read(flight.deadline))
+        except WatchkeeperError as error:
+            failed = str(error)
+        except Exception as error:  # noqa: BLE001  whatever a driver raises concerns this target alone
+            failed = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        else:
+            return Reading(self.target, families, True, monotonic() - flight.begun)
+        self._drop_session()
+        return self._down(monotonic() - flight.begun, redact(failed, self.target))
+
+    def _limited(self, families: Sequence[Family]) -> Sequence[Family]:
+        """At most `max_series` samples, in the order in which they came; the rest is counted."""
+        room = self.target.max_series
+        count = sum(len(one.points) for one in families)
+        if len(self.prefixes) > 2 * max(count, 1000):
+            self.prefixes = {}  # most of what is kept belongs to series that are gone
+        if count <= room:
+            return families
+        self.dropped += count - room
+        kept = []
+        for one in families:
+            kept.append(Family(one.name, one.kind, one.help, one.points[:room]))
+            room = max(0, room - len(one.points))
+        return kept
+
+    def _note(self, error: str | None, at: float) -> None:
+        """Keep the books; a change of state is one line in the log."""
+        if error is None:
+            if self.error is not None:
+                _log.warning("target %s answers again", self.target.name)
+            self.breaker.succeeded()
+            self.succeeded = self._clock()
+        else:
+            if self.error is None:
+                _log.warning("target %s is down: %s", self.target.name, error)
+            self.failures += 1
+            self.breaker.failed(at)
+        self.error = error
+
+    def _drop_session(self) -> None:
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            try:
+                session.close()
+            except Exception as error:  # noqa: BLE001  it is being thrown away
+                _log.debug("closing the session of %s: %s", self.target.name, error)

@@ -1,0 +1,142 @@
+"""The scrape loop: what Prometheus does with a sidecar, done in process for the embedded store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from collectors.families import Family, Pairs, with_labels
+from collectors.lanes import Reading
+from watchkeeper import __version__
+from watchkeeper.clock import Clock, monotonic, now
+from watchkeeper.errors import WatchkeeperError
+from watchkeeper.stores import STALE_NAN, Labels, Sample, Writer
+from watchkeeper.systems.watchkeeper import UP
+from watchkeeper.systems.watchkeeper import WATCHKEEPER_BUILD_INFO as BUILD
+
+if TYPE_CHECKING:
+    from collectors.runtime import Sidecar
+    from watchkeeper.settings import Target
+
+__all__ = ["ScrapeLoop", "target_labels"]
+
+_log = logging.getLogger("watchkeeper.collectors")
+
+Series = tuple[str, Pairs]
+
+
+def target_labels(target: Target) -> Pairs:
+    """What every series of a target carries: its own labels, and `job` and `instance` when it does not name them."""
+    labels = {"job": target.system, "instance": target.name} | target.labels
+    return tuple(sorted(labels.items()))
+
+
+class _Memory:
+    """The series of a target at its last scrape, with their full labels."""
+
+    def __init__(self, target: Target) -> None:
+        self.extra = target_labels(target)
+        self.series: dict[Series, Labels] = {}
+
+    def labels(self, key: Series) -> Labels:
+        kept = self.series.get(key)
+        if kept is None:
+            # A label without value is none.
+            kept = {name: value for name, value in with_labels(key[1], self.extra) if value}
+        return kept
+
+
+class ScrapeLoop:
+    """Reads every target once each `interval` (seconds) and writes what it says.
+
+    All samples of a round have the time at which it began. A series that a target no longer gives, and all of a target
+    that is down, get a stale marker once. Only the loop's own thread writes.
+    """
+
+    def __init__(self, sidecar: Sidecar, writer: Writer, interval: float, clock: Clock = now) -> None:
+        self._sidecar = sidecar
+        self._writer = writer
+        self._interval = interval
+        self._clock = clock
+        self._memory = {target.name: _Memory(target) for target in sidecar.targets}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scrape-loop", daemon=True)
+
+    def start(self) -> None:
+        """Begin with a round at once."""
+        self._thread.start()
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """End after the running round, and wait for that."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def round(self) -> None:
+        """One scrape of every target; each is written as soon as it is known."""
+        at = self._clock()
+        # A round must be over when the next begins.
+        timeout = self._interval * 0.9
+        end = monotonic() + timeout
+        done: SimpleQueue[str] = SimpleQueue()
+        flights = {name: self._sidecar.begin(name, timeout) for name in self._memory}
+        for name, flight in flights.items():
+            flight.when_done(partial(done.put, name))
+        deadlines = {name: min(end, flight.deadline) for name, flight in flights.items()}
+        while flights:
+            wait = min(deadlines[name] for name in flights) - monotonic()
+            try:
+                ready = [done.get(timeout=max(0.0, wait))]
+            except Empty:
+                ready = [name for name in flights if deadlines[name] <= monotonic()]
+            for name in ready:
+                if name in flights:
+                    reading = self._sidecar.lane(name).result(flights.pop(name), max(0.0, end - monotonic()))
+                    self._write(self.samples(reading, at))
+        self._write(
+            [Sample(BUILD.name, {"version": __version__, "job": "watchkeeper", "instance": "watchkeeper"}, 1.0, at)]
+        )
+
+    def samples(self, reading: Reading, at: float) -> list[Sample]:
+        """The samples of a reading: its series, markers for those that are gone, and what is said of the target."""
+        memory = self._memory[reading.target.name]
+        own = [
+            *self._sidecar.target_families([reading]),
+            Family(UP.name, "gauge", UP.help, [(UP.name, (), float(reading.up))]),
+        ]
+        out, series = _samples([*reading.families, *own], memory, at)
+        gone = [Sample(key[0], labels, STALE_NAN, at) for key, labels in memory.series.items() if key not in series]
+        memory.series = series
+        return out + gone
+
+    def _write(self, samples: Sequence[Sample]) -> None:
+        try:
+            self._writer.write(samples)
+        except WatchkeeperError as error:
+            _log.error("a scrape was not stored: %s", error)
+
+    def _run(self) -> None:
+        next_round = monotonic()
+        while not self._stop.is_set():
+            self.round()
+            # A round that took too long costs rounds, not the rhythm.
+            late = monotonic() - next_round
+            next_round += self._interval * max(1, -(-late // self._interval))
+            self._stop.wait(next_round - monotonic())
+
+
+def _samples(families: Sequence[Family], memory: _Memory, at: float) -> tuple[list[Sample], dict[Series, Labels]]:
+    out = []
+    series: dict[Series, Labels] = {}
+    for one in families:
+        for name, pairs, value in one.points:
+            key = (name, pairs)
+            if key in series:
+                continue  # the first of two equal series counts
+            labels = series[key] = memory.labels(key)
+            out.append(Sample(name, labels, value, at))
+    return out, series

@@ -1,0 +1,118 @@
+"""What the tests of the collectors share: comparing families, and targets that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from collectors.exposition import Parser
+from collectors.families import Family
+from watchkeeper.settings import Target
+from watchkeeper.signals import Signal
+
+__all__ = ["Application", "application", "by_name", "check_declared", "compare", "parsed", "silent_port", "target"]
+
+
+def target(name: str, system: str, url: str = "", **fields: object) -> Target:
+    """A target with some fields set."""
+    return Target(name=name, system=system, url=url, **fields)  # type: ignore[arg-type]
+
+
+def parsed(text: str | bytes) -> dict[str, Family]:
+    """The families of an exposition text, by name."""
+    return by_name(Parser().parse(text if isinstance(text, str) else text.decode()))
+
+
+def by_name(families: Iterable[Family]) -> dict[str, Family]:
+    """Families by name."""
+    return {family.name: family for family in families}
+
+
+def check_declared(families: Iterable[Family], signals: Iterable[Signal]) -> None:
+    """Everything emitted is declared with kind and labels; everything declared is emitted or says `requires`."""
+    declared = {signal.name: signal for signal in signals}
+    emitted = by_name(family for family in families if family.points)
+    assert not emitted.keys() - declared.keys()
+    missing = {name for name, signal in declared.items() if signal.requires is None} - emitted.keys()
+    assert not missing
+    for name, family in emitted.items():
+        signal = declared[name]
+        assert family.kind == ("gauge" if signal.kind == "info" else signal.kind)
+        for point_name, pairs, _ in family.points:
+            assert point_name == name
+            assert tuple(label for label, _ in pairs) == signal.labels
+
+
+def compare(ours: Iterable[Family], theirs: str, *, newer: frozenset[str] = frozenset()) -> None:
+    """Our names, kinds and label names are the exporter's; `newer` are names that only its later releases have."""
+    known = parsed(theirs)
+    emitted = by_name(family for family in ours if family.points)
+    assert emitted.keys() - known.keys() <= newer
+    for name in emitted.keys() & known.keys():
+        if known[name].kind != "untyped":
+            assert emitted[name].kind == known[name].kind, name
+        assert _label_sets(emitted[name]) == _label_sets(known[name]), name
+
+
+def _label_sets(family: Family) -> set[frozenset[str]]:
+    return {frozenset(label for label, value in pairs if value) for _, pairs, _ in family.points}
+
+
+@contextlib.contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+@dataclass
+class Application:
+    """An application with a `/metrics` whose text and behaviour a test sets; `requests` counts."""
+
+    url: str = ""
+    text: str = "requests_total 1\n"
+    status: int = 200
+    requests: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    gate: threading.Event = field(default_factory=threading.Event)
+    encoding: str = ""
+    body: bytes | None = None
+
+
+@contextlib.contextmanager
+def application(**settings: object) -> Iterator[Application]:
+    """A running application; its gate is open unless the test closes it."""
+    state = Application(**settings)  # type: ignore[arg-type]
+    state.gate.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.requests += 1
+            state.headers = dict(self.headers.items())
+            state.gate.wait(10)
+            with contextlib.suppress(OSError):
+                self.send_response(state.status)
+                if state.encoding:
+                    self.send_header("Content-Encoding", state.encoding)
+                self.end_headers()
+                self.wfile.write(state.text.encode() if state.body is None else state.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        state.url = f"http://127.0.0.1:{server.server_address[1]}/metrics"
+        try:
+            yield state
+        finally:
+            state.gate.set()
+            server.shutdown()
+            thread.join()

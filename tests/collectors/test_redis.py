@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collectors.families import Family
+from collectors.redis import COLLECTOR
+from collectors.runtime import Sidecar
+from examples.servers.redis import RedisServer
+from tests.collectors.helpers import by_name, check_declared, compare, target
+from tests.servers import wait_until
+from tests.servers.exporters import Exporter
+from watchkeeper.clock import monotonic
+from watchkeeper.errors import TargetError
+from watchkeeper.settings import Secret
+
+Start = Callable[..., RedisServer]
+
+
+def _read(server: RedisServer | str, **fields: object) -> Sequence[Family]:
+    session = COLLECTOR.open(target("r", "redis", server if isinstance(server, str) else server.url, **fields))
+    try:
+        return session.read(monotonic() + 5)
+    finally:
+        session.close()
+
+
+def _value(families: Sequence[Family], name: str, **labels: str) -> float:
+    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
+
+
+def _commands(server: RedisServer) -> int:
+    line = next(line for line in server.command("INFO", "stats").splitlines() if line.startswith("total_commands"))
+    return int(line.partition(":")[2])
+
+
+def test_everything_declared_is_emitted_and_nothing_else(redis_server: RedisServer) -> None:
+    redis_server.command("SET", "a", "b", "EX", "100")
+    check_declared(_read(redis_server), COLLECTOR.signals)
+
+
+def test_names_kinds_and_labels_are_those_of_redis_exporter(
+    redis_server: RedisServer, redis_exporter: Exporter
+) -> None:
+    redis_server.command("LPUSH", "a", "b")
+    redis_server.command("GET", "a")
+    theirs = redis_exporter.metrics()
+    compare(_read(redis_server), theirs)
+
+
+def test_each_scrape_reads_the_server(redis_server: RedisServer) -> None:
+    sidecar = Sidecar([target("r", "redis", redis_server.url)])
+    sidecar.scrape()
+    counts = []
+    for _ in range(3):
+        counts.append(_commands(redis_server))
+        sidecar.scrape()
+    sidecar.close()
+    assert counts == sorted(set(counts))
+
+
+def test_values_follow_the_server(redis_server: RedisServer) -> None:
+    redis_server.command("SET", "a", "b")
+    redis_server.command("SET", "c", "d", "EX", "100")
+    redis_server.command("GET", "a")
+    families = _read(redis_server)
+    assert _value(families, "redis_up") == 1
+    assert _value(families, "redis_db_keys", db="db0") == 2
+    assert _value(families, "redis_db_keys_expiring", db="db0") == 1
+    assert 0 <= _value(families, "redis_db_avg_ttl_seconds", db="db0") <= 100
+    assert _value(families, "redis_db_keys", db="db15") == 0
+    assert _value(families, "redis_commands_total", cmd="get") >= 1
+    assert _value(families, "redis_rdb_last_bgsave_status") == 1
+
+
+def test_a_replica_and_its_master_see_each_other(redis_factory: Start) -> None:
+    master = redis_factory(settings={"repl-diskless-sync-delay": "0"})
+    replica = redis_factory(replica_of=master)
+    wait_until(lambda: "master_link_status:up" in replica.command("INFO", "replication"))
+    of_replica = _read(replica)
+    assert _value(of_replica, "redis_master_link_up", master_port=str(master.port)) == 1
+    check_declared(of_replica, COLLECTOR.signals)
+    of_master = _read(master)
+    assert _value(of_master, "redis_connected_slaves") == 1
+    assert _value(of_master, "redis_connected_slave_lag_seconds", slave_port=str(replica.port)) >= 0
+
+
+def test_errors_and_latency_spikes_are_counted(redis_factory: Start) -> None:
+    server = redis_factory(settings={"latency-monitor-threshold": "1", "enable-debug-command": "yes"})
+    server.command("NOSUCH")
+    server.command("DEBUG", "SLEEP", "0.02")
+    families = _read(server)
+    assert _value(families, "redis_errors_total", err="ERR") == 1
+    assert _value(families, "redis_latency_spike_duration_seconds", event_name="command") >= 0.02
+    assert _value(families, "redis_last_slow_execution_duration_seconds") >= 0.02
+
+
+def test_a_server_that_wants_a_password_says_what_to_write(redis_factory: Start) -> None:
+    server = redis_factory(password="hush")
+    with pytest.raises(TargetError, match="it wants a password: set password") as caught:
+        _read(f"redis://127.0.0.1:{server.port}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_password_is_refused_and_not_shown(redis_factory: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = redis_factory(password="hush")
+    monkeypatch.setenv("REDIS_PASSWORD", "wrong-secret")
+    sidecar = Sidecar([target("r", "redis", f"redis://127.0.0.1:{server.port}", password=Secret(env="REDIS_PASSWORD"))])
+    error = sidecar.read("r").error
+    sidecar.close()
+    assert error is not None and "refused the user or the password" in error and "wrong-secret" not in error
+
+
+def test_a_rotated_password_is_read_again(redis_factory: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = redis_factory(password="old")
+    monkeypatch.setenv("REDIS_PASSWORD", "old")
+    sidecar = Sidecar([target("r", "redis", f"redis://127.0.0.1:{server.port}", password=Secret(env="REDIS_PASSWORD"))])
+    assert sidecar.read("r").up
+    server.command("CONFIG", "SET", "requirepass", "new")
+    replace(server, password="new").command("CLIENT", "KILL", "TYPE", "normal")
+    monkeypatch.setenv("REDIS_PASSWORD", "new")
+    wait_until(lambda: sidecar.read("r").up, seconds=10)
+    sidecar.close()
+
+
+def test_a_server_that_comes_back_is_read_again(redis_factory: Start) -> None:
+    server = redis_factory()
+    sidecar = Sidecar([target("r", "redis", server.url)])
+    assert sidecar.read("r").up
+    server.process.kill()
+    assert "connection" in (sidecar.read("r").error or "")
+    server.process.start()
+    assert sidecar.read("r").up
+    sidecar.close()
+
+
+def test_commands_that_an_acl_refuses_cost_their_signals_alone(redis_factory: Start) -> None:
+    server = redis_factory()
+    server.command("ACL", "SETUSER", "probe", "on", ">pw", "+info", "+client|setname")
+    families = _read(f"redis://probe:pw@127.0.0.1:{server.port}")
+    names = {family.name for family in families if family.points}
+    assert "redis_memory_used_bytes" in names
+    assert not names & {"redis_slowlog_length", "redis_config_maxclients"}
+
+
+def test_the_connection_has_a_name(redis_server: RedisServer) -> None:
+    session = COLLECTOR.open(target("r", "redis", redis_server.url))
+    session.read(monotonic() + 5)
+    assert "name=watchkeeper" in redis_server.command("CLIENT", "LIST")
+    session.close()
+
+
+def test_a_unix_socket_is_read(redis_factory: Start, tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    redis_factory(settings={"unixsocket": str(path)})
+    assert _value(_read(f"unix://{path}"), "redis_up") == 1
+
+
+def test_tls_is_verified(redis_factory: Start, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    request += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*request, "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    port = _tls_front(redis_factory(), key, certificate)
+    trusted = _read(f"rediss://127.0.0.1:{port}", options={"ca_file": str(certificate)})
+    assert _value(trusted, "redis_up") == 1
+    with pytest.raises(TargetError, match="certificate verify failed"):
+        _read(f"rediss://127.0.0.1:{port}")
+
+
+def _tls_front(server: RedisServer, key: Path, certificate: Path) -> int:
+    """A TLS listener before a server: Debian's redis-server wants its certificates readable by another user."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            sink.close()
+
+    def accept() -> None:
+        for _ in range(2):
+            plain, _ = listener.accept()
+            try:
+                client = context.wrap_socket(plain, server_side=True)
+            except OSError:
+                plain.close()
+                continue
+            backend = socket.create_connection(("127.0.0.1", server.port))
+            threading.Thread(target=pump, args=(client, backend), daemon=True).start()
+            threading.Thread(target=pump, args=(backend, client), daemon=True).start()
+        listener.close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def test_what_does_not_speak_redis_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(TargetError, match="it does not speak Redis"):
+            _read(f"redis://127.0.0.1:{port}")
+        thread.join()

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from collectors import once
+from collectors.breaker import THRESHOLD
+from collectors.lanes import Flight
+from collectors.runtime import Sidecar, check_labels
+from tests.collectors.helpers import application, parsed, silent_port, target
+from tests.servers import wait_until
+from watchkeeper.errors import SettingsError
+from watchkeeper.settings import Seconds, Secret, Target
+
+
+@pytest.fixture
+def sidecars() -> Iterator[list[Sidecar]]:
+    opened: list[Sidecar] = []
+    yield opened
+    for sidecar in opened:
+        sidecar.close()
+
+
+def _open(sidecars: list[Sidecar], *targets: Target) -> Sidecar:
+    sidecars.append(Sidecar(targets))
+    return sidecars[-1]
+
+
+def _value(text: bytes, line: str) -> float:
+    return float(next(found for found in text.decode().splitlines() if found.startswith(line + " ")).split()[-1])
+
+
+def test_concurrent_scrapes_share_one_read(sidecars: list[Sidecar], monkeypatch: pytest.MonkeyPatch) -> None:
+    with application() as app:
+        sidecar = _open(sidecars, target("app", "shop", app.url))
+        lane, joined = sidecar.lane("app"), []
+        begin = lane.begin
+
+        def counted(timeout: float | None = None) -> Flight:
+            joined.append(begin(timeout))
+            return joined[-1]
+
+        monkeypatch.setattr(lane, "begin", counted)
+        app.gate.clear()
+        answers: list[bytes] = []
+        threads = [threading.Thread(target=lambda: answers.append(sidecar.scrape())) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(joined) == 20, seconds=5)
+        app.gate.set()
+        for thread in threads:
+            thread.join()
+        assert app.requests == 1
+        assert len(answers) == 20 and all(b"requests_total 1.0" in answer for answer in answers)
+
+
+def test_each_scrape_reads_afresh(sidecars: list[Sidecar]) -> None:
+    with application() as app:
+        sidecar = _open(sidecars, target("app", "shop", app.url))
+        sidecar.scrape()
+        app.text = "requests_total 2\n"
+        assert b"requests_total 2.0" in sidecar.scrape()
+
+
+def test_a_hanging_target_costs_the_others_nothing(sidecars: list[Sidecar]) -> None:
+    with silent_port() as port, application() as app:
+        sick = target("sick", "redis", f"redis://127.0.0.1:{port}", timeout=Seconds(60))
+        sidecar = _open(sidecars, sick, target("app", "shop", app.url))
+        begun = time.monotonic()
+        text = sidecar.scrape(timeout=0.5)
+        assert time.monotonic() - begun < 1.5
+        assert b"requests_total 1.0" in text
+        assert _value(text, "redis_up") == 0
+        assert _value(text, 'watchkeeper_target_up{system="redis",target="sick"}') == 0
+        assert _value(text, 'watchkeeper_target_up{system="shop",target="app"}') == 1
+
+
+def test_a_target_has_a_timeout_of_its_own(sidecars: list[Sidecar]) -> None:
+    with silent_port() as port:
+        sidecar = _open(sidecars, target("sick", "redis", f"redis://127.0.0.1:{port}", timeout=Seconds(0.2)))
+        reading = sidecar.read("sick")
+        assert not reading.up and reading.seconds < 2
+        assert reading.error is not None and "answer" in reading.error
+
+
+def test_a_sick_targets_series_are_left_out(sidecars: list[Sidecar]) -> None:
+    with application() as app:
+        sidecar = _open(sidecars, target("app", "shop", app.url))
+        assert b"requests_total" in sidecar.scrape()
+        app.status = 500
+        text = sidecar.scrape()
+        assert b"requests_total" not in text
+        assert _value(text, 'watchkeeper_target_up{system="shop",target="app"}') == 0
+
+
+def test_the_breaker_leaves_a_failing_target_alone(sidecars: list[Sidecar]) -> None:
+    with application(status=500) as app:
+        sidecar = _open(sidecars, target("app", "shop", app.url))
+        for _ in range(THRESHOLD + 5):
+            sidecar.scrape()
+        text = sidecar.scrape()
+        assert app.requests == THRESHOLD
+        assert _value(text, 'watchkeeper_target_breaker_open{system="shop",target="app"}') == 1
+        error = sidecar.read("app").error
+        assert error is not None and "left alone" in error and "500" in error
+
+
+def test_a_target_that_is_back_is_read_after_the_pause(sidecars: list[Sidecar]) -> None:
+    with application(status=500) as app:
+        sidecar = _open(sidecars, target("app", "shop", app.url))
+        for _ in range(THRESHOLD):
+            sidecar.scrape()
+        app.status = 200
+        wait_until(lambda: sidecar.read("app").up, seconds=10)
+
+
+def test_series_beyond_the_limit_are_dropped_and_counted(sidecars: list[Sidecar]) -> None:
+    with application(text="".join(f'a{{n="{n}"}} 1\n' for n in range(50)) + "b 1\n") as app:
+        sidecar = _open(sidecars, target("app", "shop", app.url, max_series=20))
+        sidecar.scrape()
+        text = sidecar.scrape()
+        assert len(parsed(text)["a"].points) == 20 and b"\nb " not in text
+        assert _value(text, 'watchkeeper_target_dropped_series_total{system="shop",target="app"}') == 62
+
+
+def test_errors_hold_no_password(sidecars: list[Sidecar], caplog: pytest.LogCaptureFixture) -> None:
+    url = "postgresql://me:s3cret%21@127.0.0.1:1/s3cret!"
+    reading = _open(sidecars, target("db", "postgresql", url)).read("db")
+    assert reading.error is not None and "refused" in reading.error
+    assert "s3cret" not in reading.error + caplog.text
+
+
+def test_a_missing_secret_is_that_targets_own_trouble(sidecars: list[Sidecar]) -> None:
+    with application() as app:
+        bad = target("bad", "redis", password=Secret(file="/nonexistent/secret"))
+        sidecar = _open(sidecars, bad, target("app", "shop", app.url))
+        assert sidecar.read("app").up
+        error = sidecar.read("bad").error
+        assert error is not None and "cannot read /nonexistent/secret" in error
+
+
+def test_two_targets_of_a_system_need_labels_on_one_page() -> None:
+    with pytest.raises(SettingsError, match="targets one and two would expose the same series"):
+        check_labels([target("one", "redis"), target("two", "redis")])
+    check_labels([target("one", "redis"), target("two", "redis", labels={"instance": "two"}), target("h", "host")])
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (target("x", "shop"), "no collector of its own"),
+        (target("x", "redis", "mongodb://a"), "allowed: redis://, rediss://, unix://"),
+        (target("x", "redis", options={"rot": 1}), "unknown option 'rot' of redis"),
+        (target("x", "postgresql", "postgresql://a:b"), "its url cannot be read"),
+        (target("x", "../redis"), "no collector of its own"),
+    ],
+)
+def test_a_target_that_is_set_up_wrongly_is_refused(bad: Target, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Sidecar([bad])
+
+
+def test_an_exporter_may_stand_in_for_our_collector(sidecars: list[Sidecar]) -> None:
+    with application(text="redis_up 1\n") as app:
+        assert _open(sidecars, target("r", "redis", app.url)).read("r").families[0].name == "redis_up"
+
+
+def test_errors_say_why_targets_are_down(sidecars: list[Sidecar]) -> None:
+    with application(status=500) as app, application() as other:
+        sidecar = _open(sidecars, target("app", "shop", app.url), target("other", "shop", other.url))
+        sidecar.scrape()
+        assert list(sidecar.errors()) == ["app"] and "it answered 500" in sidecar.errors()["app"]
+
+
+def test_once_gives_what_a_scrape_would_expose() -> None:
+    with application() as app:
+        assert b"requests_total 1.0" in once([target("app", "shop", app.url)])
+
+
+def test_the_sidecar_emits_what_its_system_declares(sidecars: list[Sidecar]) -> None:
+    from watchkeeper.systems.watchkeeper import SIGNALS
+
+    with application() as app:
+        emitted = parsed(_open(sidecars, target("app", "shop", app.url)).scrape())
+    own = {
+        signal.name: signal
+        for signal in SIGNALS
+        if signal.name.startswith(("watchkeeper_target_", "watchkeeper_build"))
+    }
+    assert own.keys() == {name for name in emitted if name.startswith("watchkeeper_")}
+    for name, signal in own.items():
+        assert {label for _, pairs, _ in emitted[name].points for label, _ in pairs} == set(signal.labels)

@@ -1,0 +1,1 @@
+"""The signals and named queries of every system: one module each, found by walking this package."""
