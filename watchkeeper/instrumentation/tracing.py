@@ -1,0 +1,141 @@
+"""Spans through the OpenTelemetry API, when it is installed; nothing at all otherwise.
+
+The API alone makes spans that go nowhere and still hands a received `traceparent` on; with an SDK they are recorded.
+`configure_tracing` sets the SDK up to send to an OTLP/HTTP endpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from watchkeeper.errors import WatchkeeperError
+from watchkeeper.instrumentation.conventions import CONVENTIONS, ERROR_TYPE
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+__all__ = ["SpanKind", "TracingError", "configure_tracing", "continue_trace", "inject"]
+
+SpanKind = Literal["internal", "client", "server", "producer", "consumer"]
+
+_SCOPE = "watchkeeper.instrumentation"
+
+
+class TracingError(WatchkeeperError):
+    """Tracing cannot be set up."""
+
+
+class _Api:
+    """What we use of the API, looked up once."""
+
+    def __init__(self) -> None:
+        trace: Any = importlib.import_module("opentelemetry.trace")
+        context: Any = importlib.import_module("opentelemetry.context")
+        propagation: Any = importlib.import_module("opentelemetry.trace.propagation.tracecontext")
+        # A proxy: spans of a provider that is set later are recorded from then on.
+        self.tracer: Tracer = trace.get_tracer(_SCOPE, CONVENTIONS)
+        self.kinds = {name.lower(): kind for name, kind in trace.SpanKind.__members__.items()}
+        self.status: Any = trace.Status
+        self.error: Any = trace.StatusCode.ERROR
+        self.set_span_in_context: Any = trace.set_span_in_context
+        self.attach: Any = context.attach
+        self.detach: Any = context.detach
+        # W3C trace context alone, whatever the environment says: baggage would carry what nobody declared.
+        self.propagator: Any = propagation.TraceContextTextMapPropagator()
+
+
+@cache
+def api() -> _Api | None:
+    """The API, or None when OpenTelemetry is not installed."""
+    try:
+        return _Api()
+    except ImportError:
+        return None
+
+
+class OpenSpan:
+    """A span that is the current one until `close`."""
+
+    __slots__ = ("_api", "_span", "_token")
+
+    def __init__(self, found: _Api, name: str, kind: SpanKind, attributes: Mapping[str, str | int | float]) -> None:
+        self._api = found
+        self._span: Span = found.tracer.start_span(name, kind=found.kinds[kind], attributes=attributes)
+        # Without an SDK and without a received trace there is nothing to make current.
+        valid = self._span.get_span_context().is_valid
+        self._token = found.attach(found.set_span_in_context(self._span)) if valid else None
+
+    def set(self, attribute: str, value: str | int | float) -> None:
+        """Set an attribute."""
+        self._span.set_attribute(attribute, value)
+
+    def close(self, error_type: str, error: BaseException | None) -> None:
+        """End it, with an error when there is a type of one."""
+        if error_type:
+            self._span.set_attribute(ERROR_TYPE, error_type)
+            self._span.set_status(self._api.status(self._api.error, str(error) if error is not None else error_type))
+            if error is not None:
+                self._span.record_exception(error)
+        self._span.end()
+        if self._token is not None:
+            self._api.detach(self._token)
+
+
+def open_span(name: str, kind: SpanKind, attributes: Mapping[str, str | int | float]) -> OpenSpan | None:
+    """Start a span and make it the current one; None without OpenTelemetry."""
+    found = api()
+    return None if found is None else OpenSpan(found, name, kind, attributes)
+
+
+def inject(carrier: MutableMapping[str, str]) -> MutableMapping[str, str]:
+    """Add the `traceparent` of the current span to the headers of a request or message, and return them."""
+    if (found := api()) is not None:
+        found.propagator.inject(carrier)
+    return carrier
+
+
+@contextlib.contextmanager
+def continue_trace(carrier: Mapping[str, str]) -> Iterator[None]:
+    """Make the spans of this block children of the one whose `traceparent` the headers carry (names in lower case)."""
+    found = api()
+    if found is None or "traceparent" not in carrier:
+        yield
+        return
+    token = found.attach(found.propagator.extract(dict(carrier)))
+    try:
+        yield
+    finally:
+        found.detach(token)
+
+
+def configure_tracing(service_name: str, otlp_endpoint: str, *, instance: str = "") -> Callable[[], None]:
+    """Record spans and send them to an OTLP/HTTP endpoint, such as `http://127.0.0.1:4318`.
+
+    Gives the function that sends what is left and ends it. Raises TracingError when the `otel` extra is not installed.
+    """
+    try:
+        sdk: Any = importlib.import_module("opentelemetry.sdk.trace")
+        export: Any = importlib.import_module("opentelemetry.sdk.trace.export")
+        resources: Any = importlib.import_module("opentelemetry.sdk.resources")
+        otlp: Any = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+        trace: Any = importlib.import_module("opentelemetry.trace")
+    except ImportError as error:
+        raise TracingError(
+            f"traces need the otel extra ({error.name} is missing): pip install 'watchkeeper[otel]'"
+        ) from None
+    attributes = {"service.name": service_name} | ({"service.instance.id": instance} if instance else {})
+    provider = sdk.TracerProvider(resource=resources.Resource.create(attributes))
+    endpoint = otlp_endpoint.rstrip("/")
+    if not endpoint.endswith("/v1/traces"):
+        endpoint += "/v1/traces"
+    provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=endpoint)))
+    trace.set_tracer_provider(provider)
+
+    def close() -> None:
+        provider.shutdown()
+
+    return close
