@@ -138,13 +138,14 @@ class DetectorOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class RunbookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where runbooks come from and what their steps may reach.
 
-    `http_hosts` are `host` or `host:port` that http steps may ask; `commands` are programs (or python files) that
-    sh and python steps may start on their own; `logs` maps a service to its log file; `sql` maps a name to a
-    PostgreSQL target's name.
+    `http_hosts` are `host` or `host:port` that http steps may ask; `endpoints` maps the names that they use to base
+    URLs; `commands` are programs (or python files) that sh and python steps may start on their own; `logs` maps a
+    service to its log file; `sql` maps a name to a PostgreSQL target's name.
     """
 
     library: tuple[str, ...] = ()
     http_hosts: tuple[str, ...] = ()
+    endpoints: dict[str, str] = {}
     commands: tuple[str, ...] = ()
     logs: dict[str, str] = {}
     approval_expires: Seconds = Seconds(900)
@@ -167,7 +168,11 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that an installation decides."""
+    """Everything that an installation decides.
+
+    `console_url` and `grafana_url` are where links in alerts lead; `dead_man_url` is a service outside that calls
+    somebody when the dead-man's switch falls silent.
+    """
 
     listen: str = "127.0.0.1:8787"
     data: str = "watchkeeper-data"
@@ -184,6 +189,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     runbooks: RunbookSettings = RunbookSettings()
     bills: tuple[str, ...] = ()
     console_url: str = ""
+    grafana_url: str = ""
+    dead_man_url: str = ""
     pace: float = 1.0
 
     def __post_init__(self) -> None:

@@ -337,7 +337,10 @@ class Binary(Query):
             words.append(f"on ({', '.join(self.on)})")
         if self.group is not None:
             words.append(f"group_{self.group} ({', '.join(self.include)})")
-        return f"{_wrapped(self.left, auto)} {' '.join(words)} {_wrapped(self.right, auto)}"
+        left = _wrapped(self.left, auto)
+        if self.operator == "^" and left.startswith("-"):
+            left = f"({left})"  # `-2 ^ x` is -(2 ^ x)
+        return f"{left} {' '.join(words)} {_wrapped(self.right, auto)}"
 
 
 @dataclass(frozen=True, slots=True)

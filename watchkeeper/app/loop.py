@@ -1,0 +1,341 @@
+"""The loop: collection, store, rules, detection, run engine and console, put together from the five packages.
+
+`up` runs all of it; `serve` leaves out what Prometheus and Alertmanager do; `demo` adds the example platform. Each
+part is loaded by name and speaks to the others through the protocols of `watchkeeper`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from watchkeeper.app.charts import Charts
+from watchkeeper.app.load import Everything, package
+from watchkeeper.app.telemetry import Telemetry, of_numbers
+from watchkeeper.catalogue import Catalogue
+from watchkeeper.clock import Clock, now
+from watchkeeper.deliveries import DeliverySink
+from watchkeeper.errors import SettingsError, StoreError
+from watchkeeper.settings import Listener, Settings, Target
+from watchkeeper.stores import Store
+
+__all__ = ["Extras", "Loop"]
+
+_log = logging.getLogger("watchkeeper.app")
+# Named queries that the console draws as small lines while all is well, where their system is watched.
+_TRENDS = (
+    ("agent_platform.task_rate", "Tasks"),
+    ("agent_platform.task_duration_p95", "Task duration, p95"),
+    ("agent_platform.task_error_ratio", "Failed tasks"),
+    ("agent_platform.cost_per_task", "Cost per task"),
+    ("redis.commands_rate", "Redis commands"),
+    ("postgresql.commit_rate", "PostgreSQL commits"),
+    ("host.cpu_used_ratio", "CPU"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a caller adds to the settings: the demo its platform, tests their own parts."""
+
+    faults: Any = None
+    notice: str = ""
+    logs: Path | None = None
+    clock: Clock = now
+
+
+class Loop:
+    """All parts of one process, made when constructed, running between `start` and `stop`.
+
+    Raises ListenError, StoreError, JournalError or SettingsError when a part cannot be made; what was made before
+    is closed.
+    """
+
+    def __init__(
+        self, everything: Everything, *, evaluate: bool = True, listen: str | None = None, extras: Extras | None = None
+    ) -> None:
+        self.settings: Settings = everything.settings
+        self.catalogue = _watched_only(everything.catalogue, self.settings)
+        self._extras = extras or Extras()
+        self._evaluate = evaluate
+        self._closers: list[Any] = []
+        self._starters: list[Any] = []
+        self.directory = Path(self.settings.data)
+        try:
+            self._make(everything, Listener.parse(listen or self.settings.listen))
+        except BaseException:
+            self.stop()
+            raise
+
+    # Parts are made in the order in which they need each other, and stopped in the opposite one.
+    def _make(self, everything: Everything, address: Listener) -> None:
+        settings, clock = self.settings, self._extras.clock
+        # The address is taken first: a port in use must be told before anything is written.
+        console = package("runbooks.console.server")
+        listener = console.bind(address.host, address.port)
+        self._closers.append(listener.close)
+        _make_directory(self.directory)
+        self.store, self.writer = self._stores()
+        self.bills = self._bills()
+        self.engine = self._engine(everything)
+        self.sidecar: Any = None
+        self.scraping: Any = None
+        if self._evaluate:
+            self._collection()
+        self.evaluator = self._rules() if self._evaluate else None
+        self.detection = self._detection()
+        self.telemetry = self._telemetry()
+        self.charts = Charts(self.catalogue, self.store, self.detection, settings.pace)
+        self.console = self._console(console, listener, address)
+        _log.debug("made at %s", clock())
+
+    @property
+    def url(self) -> str:
+        """Where the console is."""
+        url: str = self.console.url
+        return url
+
+    def start(self) -> None:
+        """Start all parts; returns when the console answers."""
+        for start in self._starters:
+            start()
+
+    def stop(self) -> None:
+        """Stop all parts, last made first; may be called twice."""
+        while self._closers:
+            close = self._closers.pop()
+            try:
+                close()
+            except Exception:  # noqa: BLE001  one part that does not stop must not keep the others
+                _log.exception("stopping: %s", close)
+
+    def _add(self, part: Any, *, start: str = "start", stop: str = "stop") -> Any:
+        if start:
+            self._starters.append(getattr(part, start))
+        self._closers.append(getattr(part, stop))
+        return part
+
+    def _stores(self) -> tuple[Store, Any]:
+        """The store that queries are asked of, and the one that samples are written to (None with a Prometheus)."""
+        settings = self.settings
+        if settings.store.prometheus is not None:
+            store = package("watchkeeper.stores.prometheus").PrometheusStore.from_settings(settings.store.prometheus)
+            return store, None
+        if not self._evaluate:
+            raise SettingsError("serve needs a Prometheus: write store.prometheus.url, or use `watchkeeper up`")
+        embedded = package("watchkeeper.stores.embedded").EmbeddedStore(
+            self.directory / "samples", retention=float(settings.store.retention), clock=self._extras.clock
+        )
+        self._add(embedded, start="", stop="close")
+        return embedded, embedded
+
+    def _bills(self) -> Store | None:
+        if not self.settings.bills:
+            return None
+        paths = [Path(path) for path in self.settings.bills]
+        store: Store = package("detectors.bills_store").BillStore(paths, clock=self._extras.clock)
+        return store
+
+    def _engine(self, everything: Everything) -> Any:
+        settings, extras = self.settings, self._extras
+        contexts, engines = package("runbooks.context"), package("runbooks.engine")
+        journal = package("runbooks.journal").Journal(
+            settings.runbooks.journal or self.directory / "journal.sqlite", clock=extras.clock
+        )
+        self._add(journal, start="", stop="close")
+        context = contexts.Context(
+            store=self.store,
+            bills=self.bills,
+            lookup=lambda key: self.catalogue.queries[key].query,
+            logs=contexts.DirectoryLogs(
+                files={name: Path(path) for name, path in settings.runbooks.logs.items()}, directory=extras.logs
+            ),
+            http_hosts=settings.runbooks.http_hosts,
+            endpoints=settings.runbooks.endpoints,
+            sql={target.name: _dsn(target) for target in settings.targets if target.system == "postgresql"},
+            commands=settings.runbooks.commands,
+            secrets=lambda: _secrets(settings.targets),
+            pace=settings.pace,
+            clock=extras.clock,
+            directory=self.directory,
+        )
+        options = engines.EngineSettings(approval_expires=float(settings.runbooks.approval_expires), pace=settings.pace)
+        return self._add(engines.Engine(journal, everything.library, context, clock=extras.clock, settings=options))
+
+    def _collection(self) -> None:
+        settings = self.settings
+        self.sidecar = package("collectors.runtime").Sidecar(settings.targets, clock=self._extras.clock)
+        self._add(self.sidecar, start="", stop="close")
+        if self.writer is not None:
+            self.scraping = self._add(
+                package("collectors.loop").ScrapeLoop(
+                    self.sidecar, self.writer, float(settings.scrape_interval), clock=self._extras.clock
+                )
+            )
+
+    def _rules(self) -> Any:
+        return self._add(
+            package("alerts.evaluation").RuleEvaluator(
+                tuple(self.catalogue.alerts.values()),
+                tuple(self.catalogue.slos.values()),
+                self.catalogue.query,
+                self.store,
+                self.engine,
+                pace=self.settings.pace,
+                interval=float(self.settings.evaluation_interval),
+                clock=self._extras.clock,
+                writer=self.writer,
+            )
+        )
+
+    def _telemetry(self) -> Telemetry:
+        sources = [of_numbers(self.engine.statistics)]
+        if self.evaluator is not None and self.writer is None:
+            sources.append(self.evaluator.samples)  # with a store, the evaluator writes them itself
+        telemetry = Telemetry(
+            sources,
+            self.catalogue.signals,
+            writer=self.writer,
+            interval=float(self.settings.scrape_interval),
+            clock=self._extras.clock,
+        )
+        self._add(telemetry)
+        return telemetry
+
+    def _detection(self) -> Any:
+        stores: dict[str, Store] = {"metrics": self.store}
+        if self.bills is not None:
+            stores["bills"] = self.bills
+        engine = package("detectors.engine").DetectionEngine(
+            tuple(self.catalogue.detectors.values()),
+            lambda key: self.catalogue.queries[key].query,
+            stores,
+            self._deviation_sink(),
+            pace=self.settings.pace,
+            clock=self._extras.clock,
+            state_path=self.directory / "detectors.state",
+            writer=self.writer,
+        )
+        self._starters.append(lambda: engine.warm_up(self._extras.clock()))
+        return self._add(engine)
+
+    def _deviation_sink(self) -> DeliverySink:
+        """Deviations take Alertmanager's way where there is one, so that routing, silences and inhibition hold for
+        them.
+        """
+        if self.settings.alertmanager is None:
+            sink: DeliverySink = self.engine
+            return sink
+        from watchkeeper.app.alertmanager import AlertmanagerSink
+
+        return AlertmanagerSink(self.settings.alertmanager)
+
+    def _console(self, console: Any, listener: Any, address: Listener) -> Any:
+        extras = self._extras
+        systems = {target.system for target in self.settings.targets}
+        app = package("runbooks.console").create_app(
+            self.engine,
+            band=self.charts.band,
+            watched=self.watched,
+            store=self.store,
+            lookup=lambda key: self.catalogue.queries[key].query,
+            trends=[(key, title) for key, title in _TRENDS if key.partition(".")[0] in systems],
+            metrics=self.telemetry.text,
+            health=self.health,
+            faults=extras.faults,
+            notice=extras.notice,
+            hosts=(address.host,),
+            console_url=self.settings.console_url,
+            clock=extras.clock,
+            pace=self.settings.pace,
+        )
+        return self._add(console.ConsoleServer(app, listener, address.host), stop="shutdown")
+
+    def watched(self) -> Any:
+        """What is watched now, for the console."""
+        ports = package("runbooks.console.ports")
+        targets = self.settings.targets if self.sidecar is not None else ()
+        lanes = [self.sidecar.lane(target.name) for target in targets]
+        return ports.Watched(
+            targets=tuple(
+                ports.TargetStatus(
+                    name=lane.target.name,
+                    system=lane.target.system,
+                    up=lane.error is None and lane.succeeded is not None,
+                    error=lane.error or "",
+                    at=lane.succeeded,
+                )
+                for lane in lanes
+            ),
+            alerts=len(self.catalogue.alerts) + len(self.catalogue.slos),
+            detectors=len(self.catalogue.detectors),
+            evaluated_at=self.evaluator.last if self.evaluator is not None else None,
+        )
+
+    def health(self) -> Mapping[str, str | None]:
+        """Each part with None when it works, or one line that says what is wrong."""
+        parts: dict[str, str | None] = {"console": None, "journal": None}
+        try:
+            self.engine.journal.incidents(limit=1)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the disk is what is asked for
+            parts["journal"] = " ".join(str(error).split())
+        if self.evaluator is not None:
+            late = self._extras.clock() - (self.evaluator.last or self._extras.clock())
+            limit = max(60.0, 10 * float(self.settings.evaluation_interval))
+            parts["rules"] = None if late < limit else f"no evaluation for {late:.0f} s"
+        return parts
+
+
+def _watched_only(catalogue: Catalogue, settings: Settings) -> Catalogue:
+    """The catalogue with the alerts, SLOs and detectors of systems that are watched here.
+
+    The others have no signals, and what fires on the absence of one would fire for each of them.
+    """
+    watched = {target.system for target in settings.targets} | {"watchkeeper", "detectors"}
+    if settings.bills:
+        watched.add("bills")
+    return replace(
+        catalogue,
+        alerts={name: alert for name, alert in catalogue.alerts.items() if alert.system in watched},
+        slos={name: slo for name, slo in catalogue.slos.items() if slo.system in watched},
+        detectors={key: detector for key, detector in catalogue.detectors.items() if detector.system in watched},
+    )
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be made: {error.strerror}: set `data` to a directory that can be written"
+        ) from None
+
+
+def _secrets(targets: Sequence[Target]) -> list[str]:
+    found = []
+    for target in targets:
+        if target.password is not None:
+            try:
+                found.append(target.password.resolve())
+            except SettingsError:
+                continue  # a missing secret cannot leak; reading the target reports it
+    return found
+
+
+def _dsn(target: Target) -> Any:
+    """A function that gives the target's connection string with the password as it is now."""
+
+    def dsn() -> str:
+        from urllib.parse import quote, urlsplit, urlunsplit
+
+        parts = urlsplit(target.url)
+        user = quote(target.user or parts.username or "", safe="")
+        password = f":{quote(target.password.resolve(), safe='')}" if target.password is not None else ""
+        host = parts.netloc.rpartition("@")[2]
+        netloc = f"{user}{password}@{host}" if user else host
+        return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+
+    return dsn

@@ -1,0 +1,121 @@
+"""Watchkeeper's own signals: what its parts say of themselves, as exposition text and as samples in the embedded
+store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+
+from watchkeeper.clock import Clock, now
+from watchkeeper.errors import WatchkeeperError
+from watchkeeper.signals import Counter, Signal
+from watchkeeper.stores import Sample, Writer
+
+__all__ = ["Source", "Telemetry", "of_numbers"]
+
+Source = Callable[[float], Iterable[Sample]]
+"""Gives a part's samples at a time."""
+
+_log = logging.getLogger("watchkeeper.app")
+# The labels that a scrape of this process would add.
+_TARGET = {"job": "watchkeeper", "instance": "watchkeeper"}
+
+
+def of_numbers(numbers: Callable[[], Mapping[str, float]]) -> Source:
+    """A source from plain numbers by metric name."""
+    return lambda at: [Sample(name, {}, value, at) for name, value in numbers().items()]
+
+
+class Telemetry:
+    """The samples of all sources and of this process.
+
+    `start` writes them to the store each `interval` seconds, which is what a Prometheus would do with `/metrics`.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        signals: Mapping[str, Signal],
+        *,
+        writer: Writer | None = None,
+        interval: float = 15.0,
+        clock: Clock = now,
+    ) -> None:
+        self._sources = tuple(sources)
+        self._signals = signals
+        self._writer = writer
+        self._interval = interval
+        self._clock = clock
+        self._process = ProcessCollector(registry=None)
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        """The families; help and kind come from the declared signals."""
+        at = self._clock()
+        families: dict[str, Metric] = {}
+        for source in self._sources:
+            for sample in source(at):
+                family = families.get(sample.name)
+                if family is None:
+                    family = families[sample.name] = self._family(sample)
+                labels = {k: v for k, v in sample.labels.items() if k not in _TARGET}
+                family.add_sample(sample.name, labels, sample.value)
+        yield from (families[name] for name in sorted(families))
+        yield from self._process.collect()
+
+    def _family(self, sample: Sample) -> Metric:
+        signal = self._signals.get(sample.name)
+        text = signal.help if signal is not None else sample.name
+        if isinstance(signal, Counter) or (signal is None and sample.name.endswith("_total")):
+            return CounterMetricFamily(sample.name.removesuffix("_total"), text)
+        return GaugeMetricFamily(sample.name, text)
+
+    def text(self) -> bytes:
+        """The exposition text."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        return generate_latest(registry)
+
+    def describe(self) -> list[Metric]:
+        """Nothing: what there is differs from time to time."""
+        return []
+
+    def write(self) -> None:
+        """Write all samples once."""
+        if self._writer is None:
+            return
+        at = self._clock()
+        found = [
+            Sample(sample.name, {**_TARGET, **sample.labels}, float(sample.value), at)
+            for family in self.collect()
+            for sample in family.samples
+        ]
+        try:
+            self._writer.write(found)
+        except WatchkeeperError as error:
+            _log.warning("own signals are not stored: %s", error)
+
+    def start(self) -> None:
+        """Write each interval until `stop`."""
+        if self._writer is None:
+            return
+        self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval):
+            self.write()
