@@ -14,7 +14,7 @@ from typing import Any
 
 from watchkeeper.app.charts import Charts
 from watchkeeper.app.load import Everything, package
-from watchkeeper.app.telemetry import Telemetry, of_numbers
+from watchkeeper.app.telemetry import Telemetry
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.clock import Clock, now
 from watchkeeper.deliveries import DeliverySink
@@ -192,12 +192,15 @@ class Loop:
         )
 
     def _telemetry(self) -> Telemetry:
-        sources = [of_numbers(self.engine.statistics)]
-        if self.evaluator is not None and self.writer is None:
-            sources.append(self.evaluator.samples)  # with a store, the evaluator writes them itself
+        samples_of = package("runbooks.console.telemetry").engine_samples
+        sources = [
+            lambda at: samples_of(self.engine.statistics(), at),
+            lambda at: self._app.state.console.counters.samples(at),
+        ]
         telemetry = Telemetry(
             sources,
             self.catalogue.signals,
+            shown=() if self.evaluator is None else (self.evaluator.samples,),
             writer=self.writer,
             interval=float(self.settings.scrape_interval),
             clock=self._extras.clock,
@@ -236,7 +239,7 @@ class Loop:
     def _console(self, console: Any, listener: Any, address: Listener) -> Any:
         extras = self._extras
         systems = {target.system for target in self.settings.targets}
-        app = package("runbooks.console").create_app(
+        self._app = package("runbooks.console").create_app(
             self.engine,
             band=self.charts.band,
             watched=self.watched,
@@ -252,7 +255,7 @@ class Loop:
             clock=extras.clock,
             pace=self.settings.pace,
         )
-        return self._add(console.ConsoleServer(app, listener, address.host), stop="shutdown")
+        return self._add(console.ConsoleServer(self._app, listener, address.host), stop="shutdown")
 
     def watched(self) -> Any:
         """What is watched now, for the console."""

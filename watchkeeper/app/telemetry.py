@@ -17,7 +17,7 @@ from watchkeeper.errors import WatchkeeperError
 from watchkeeper.signals import Counter, Signal
 from watchkeeper.stores import Sample, Writer
 
-__all__ = ["Source", "Telemetry", "of_numbers"]
+__all__ = ["Source", "Telemetry"]
 
 Source = Callable[[float], Iterable[Sample]]
 """Gives a part's samples at a time."""
@@ -27,13 +27,8 @@ _log = logging.getLogger("watchkeeper.app")
 _TARGET = {"job": "watchkeeper", "instance": "watchkeeper"}
 
 
-def of_numbers(numbers: Callable[[], Mapping[str, float]]) -> Source:
-    """A source from plain numbers by metric name."""
-    return lambda at: [Sample(name, {}, value, at) for name, value in numbers().items()]
-
-
 class Telemetry:
-    """The samples of all sources and of this process.
+    """The samples of all sources and of this process; `shown` are sources that write to the store themselves.
 
     `start` writes them to the store each `interval` seconds, which is what a Prometheus would do with `/metrics`.
     """
@@ -43,11 +38,13 @@ class Telemetry:
         sources: Sequence[Source],
         signals: Mapping[str, Signal],
         *,
+        shown: Sequence[Source] = (),
         writer: Writer | None = None,
         interval: float = 15.0,
         clock: Clock = now,
     ) -> None:
         self._sources = tuple(sources)
+        self._shown = tuple(shown)
         self._signals = signals
         self._writer = writer
         self._interval = interval
@@ -57,10 +54,13 @@ class Telemetry:
         self._thread: threading.Thread | None = None
 
     def collect(self) -> Iterator[Metric]:
-        """The families; help and kind come from the declared signals."""
+        """All families; help and kind come from the declared signals."""
+        yield from self._families((*self._sources, *self._shown))
+
+    def _families(self, sources: Sequence[Source]) -> Iterator[Metric]:
         at = self._clock()
         families: dict[str, Metric] = {}
-        for source in self._sources:
+        for source in sources:
             for sample in source(at):
                 family = families.get(sample.name)
                 if family is None:
@@ -94,7 +94,7 @@ class Telemetry:
         at = self._clock()
         found = [
             Sample(sample.name, {**_TARGET, **sample.labels}, float(sample.value), at)
-            for family in self.collect()
+            for family in self._families(self._sources)
             for sample in family.samples
         ]
         try:

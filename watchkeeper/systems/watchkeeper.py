@@ -102,6 +102,29 @@ WATCHKEEPER_DELIVERIES_TOTAL = Counter("watchkeeper_deliveries_total", "Deliveri
 WATCHKEEPER_INCIDENTS = Gauge(
     "watchkeeper_incidents", "Incidents that are not resolved.", ONE, ("status",), _HIGH, requires=_ENGINE
 )
+WATCHKEEPER_DELIVERIES_OVERLOADED_TOTAL = Counter(
+    "watchkeeper_deliveries_overloaded_total",
+    "Requests refused because too many waited to be stored; the sender sends them again.",
+    ONE,
+    (),
+    _HIGH,
+    requires=_ENGINE,
+)
+WATCHKEEPER_INCIDENT_EVENTS_TOTAL = Counter(
+    "watchkeeper_incident_events_total", "Entries of timelines.", ONE, ("kind",), requires=_ENGINE
+)
+WATCHKEEPER_RUNS_UNFINISHED = Gauge(
+    "watchkeeper_runs_unfinished", "Runs that are under way.", ONE, (), _HIGH, requires=_ENGINE
+)
+WATCHKEEPER_STEPS_WAITING = Gauge(
+    "watchkeeper_steps_waiting", "Steps that wait for a person.", ONE, (), _HIGH, requires=_ENGINE
+)
+WATCHKEEPER_WEBHOOKS_TOTAL = Counter(
+    "watchkeeper_webhooks_total", "Webhook requests by what became of them.", ONE, ("outcome",), requires=_ENGINE
+)
+WATCHKEEPER_CONSOLE_REQUESTS_TOTAL = Counter(
+    "watchkeeper_console_requests_total", "Answers of the console.", ONE, ("code", "method"), requires=_ENGINE
+)
 
 SIGNALS: tuple[Signal, ...] = tuple(
     value

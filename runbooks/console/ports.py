@@ -1,0 +1,95 @@
+"""What the console needs from other packages: small protocols and values, which the application fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from runbooks.records import AlertRecord
+
+__all__ = ["Band", "BandSource", "FaultSwitch", "Health", "TargetStatus", "Watched", "WatchedSource"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """What was observed beside what was expected, for the chart of an incident.
+
+    `times` are seconds since the epoch, rising; the other sequences are empty or as long as `times`, with NaN where
+    a value is missing. `unit` is the text of a `watchkeeper.units.Unit`. `threshold` is the alert's, `op` its
+    comparison.
+    """
+
+    title: str
+    unit: str
+    times: Sequence[float]
+    observed: Sequence[float]
+    expected: Sequence[float] = ()
+    lower: Sequence[float] = ()
+    upper: Sequence[float] = ()
+    threshold: float | None = None
+    op: str = ">"
+
+
+class BandSource(Protocol):
+    """Gives the chart of an alert or deviation."""
+
+    def __call__(self, alert: AlertRecord, at: float) -> Band | None:
+        """The band up to `at`, over a range that suits it; None where nothing is known of it. Raises StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStatus:
+    """One target as it was last read; `at` is when it last answered, None if never, `seconds` how long that took."""
+
+    name: str
+    system: str
+    up: bool
+    error: str = ""
+    seconds: float | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What is watched now; `evaluated_at` is when rules or detectors were last evaluated, None if never."""
+
+    targets: tuple[TargetStatus, ...] = ()
+    alerts: int = 0
+    detectors: int = 0
+    evaluated_at: float | None = None
+
+
+class WatchedSource(Protocol):
+    """Says what is watched."""
+
+    def __call__(self) -> Watched: ...
+
+
+class Health(Protocol):
+    """Says how the parts of the process are."""
+
+    def __call__(self) -> Mapping[str, str | None]:
+        """Each part's name with None when it works, or one line that says what is wrong."""
+        ...
+
+
+class FaultSwitch(Protocol):
+    """The faults of the example platform."""
+
+    def faults(self) -> Mapping[str, str]:
+        """Names with one-line descriptions."""
+        ...
+
+    def active(self) -> str | None:
+        """The fault that is switched on."""
+        ...
+
+    def inject(self, name: str) -> None:
+        """Switch a fault on."""
+        ...
+
+    def clear(self) -> None:
+        """Switch it off."""
+        ...
