@@ -1,0 +1,177 @@
+"""The dashboard of Redis."""
+
+from __future__ import annotations
+
+from watchkeeper import queries as q
+from watchkeeper.declarations import Dashboard, Panel, Row
+from watchkeeper.systems.redis import REDIS_DB_KEYS
+
+__all__ = ["DASHBOARD"]
+
+_EACH = "{{instance}}"
+
+DASHBOARD = Dashboard(
+    key="redis",
+    title="Redis",
+    system="redis",
+    description="Is it up, does it refuse anybody, is there memory, is it fast.",
+    links=("overview", "host"),
+    rows=(
+        Row(
+            title="Now",
+            panels=(
+                Panel(
+                    key="up",
+                    title="Up",
+                    queries=("redis.up",),
+                    kind="stat",
+                    description="Whether the server answers the collector.",
+                    legend=_EACH,
+                    width=6,
+                    height=5,
+                ),
+                Panel(
+                    key="memory-used-ratio",
+                    title="Memory of maxmemory",
+                    queries=("redis.memory_used_ratio",),
+                    kind="gauge",
+                    description="Servers without maxmemory are left out: they end with the machine's memory.",
+                    legend=_EACH,
+                    threshold_of="RedisMemoryHigh",
+                    width=6,
+                    height=5,
+                ),
+                Panel(
+                    key="clients-used-ratio",
+                    title="Clients of maxclients",
+                    queries=("redis.clients_used_ratio",),
+                    kind="gauge",
+                    description="At 100% new clients are refused.",
+                    legend=_EACH,
+                    threshold_of="RedisClientsHigh",
+                    width=6,
+                    height=5,
+                ),
+                Panel(
+                    key="hit-ratio",
+                    title="Hit ratio",
+                    queries=("redis.hit_ratio",),
+                    kind="stat",
+                    description="Share of lookups that found their key. Low is normal for a queue, bad for a cache.",
+                    legend=_EACH,
+                    width=6,
+                    height=5,
+                ),
+            ),
+        ),
+        Row(
+            title="Refusals and errors",
+            panels=(
+                Panel(
+                    key="rejected-connections-rate",
+                    title="Connections refused",
+                    queries=("redis.rejected_connections_rate",),
+                    description="Every one is a client's failure at maxclients.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="error-replies-rate",
+                    title="Error replies",
+                    queries=("redis.error_replies_rate",),
+                    description=(
+                        "Commands that were answered with an error: wrong types, refused writes, missing rights."
+                    ),
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="evicted-keys-rate",
+                    title="Keys evicted",
+                    queries=("redis.evicted_keys_rate",),
+                    description=(
+                        "Keys thrown away for want of memory. Usual for a cache at its limit, a loss for anything else."
+                    ),
+                    legend=_EACH,
+                ),
+            ),
+        ),
+        Row(
+            title="Memory and clients",
+            panels=(
+                Panel(
+                    key="memory-used-bytes",
+                    title="Memory in use",
+                    queries=("redis.memory_used_bytes",),
+                    description="What the allocator gave out, without fragmentation.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="connected-clients",
+                    title="Connected clients",
+                    queries=("redis.connected_clients",),
+                    description="A steady rise is a leak in somebody's connection pool.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="blocked-clients",
+                    title="Blocked clients",
+                    queries=("redis.blocked_clients",),
+                    description=(
+                        "Clients in BLPOP, XREAD and their kin: consumers that wait for work. None means that nobody "
+                        "consumes."
+                    ),
+                    legend=_EACH,
+                ),
+            ),
+        ),
+        Row(
+            title="Load",
+            panels=(
+                Panel(
+                    key="commands-rate",
+                    title="Commands",
+                    queries=("redis.commands_rate",),
+                    description="Commands per second, of all kinds.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="command-duration",
+                    title="Duration of a command",
+                    queries=("redis.command_duration",),
+                    description="Mean time in the server by command. One slow command holds up all others.",
+                    legend="{{cmd}}",
+                ),
+                Panel(
+                    key="slowlog-length",
+                    title="Slow log",
+                    queries=("redis.slowlog_length",),
+                    description=(
+                        "Entries in the slow log, which keeps 128 by default: a full one says that it happens often."
+                    ),
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="network-out-rate",
+                    title="Bytes sent",
+                    queries=("redis.network_out_rate",),
+                    description="Large replies fill a network before they fill a processor.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="expired-keys-rate",
+                    title="Keys expired",
+                    queries=("redis.expired_keys_rate",),
+                    description="Keys that reached their time to live.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="keys",
+                    title="Keys",
+                    queries=(q.sum_by(REDIS_DB_KEYS, "instance", "db"),),
+                    description="Keys by database.",
+                    legend="{{instance}} {{db}}",
+                ),
+            ),
+            collapsed=True,
+        ),
+    ),
+)
