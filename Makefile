@@ -32,22 +32,25 @@ check: $(DEV) ## Lint, format, types, the catalogue, and the committed generated
 	@findings=$$($(BIN)/watchkeeper check 2>&1) || { echo "$$findings" >&2; exit 1; }
 	@$(MAKE) --no-print-directory generated
 
-generated: $(DEV) ## Compare examples/_gen with what the definitions generate
+generated: $(DEV) ## Compare examples/_gen and docs/reference with what the definitions generate
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT \
-	&& $(BIN)/watchkeeper build --out "$$out" > /dev/null \
-	&& { diff -r examples/_gen "$$out" || { echo "examples/_gen is out of date: run 'make generate'" >&2; exit 1; }; }
+	&& $(BIN)/watchkeeper build --out "$$out/_gen" > /dev/null \
+	&& $(BIN)/python -m watchkeeper.app.reference "$$out/reference" \
+	&& { diff -r examples/_gen "$$out/_gen" && diff -r docs/reference "$$out/reference" \
+	|| { echo "generated files are out of date: run 'make generate'" >&2; exit 1; }; }
 
-generate: $(DEV) ## Rewrite examples/_gen from the definitions
-	@rm -rf examples/_gen
+generate: $(DEV) ## Rewrite examples/_gen and docs/reference from the definitions
+	@rm -rf examples/_gen docs/reference
 	@$(BIN)/watchkeeper build --out examples/_gen > /dev/null
+	@$(BIN)/python -m watchkeeper.app.reference docs/reference
 
 format: $(DEV) ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-bench: $(DEV) ## Measure the start-up and run times of the commands and the speed of the detector
-	@$(BIN)/python -m benchmarks.commands
-	@$(BIN)/python -m benchmarks.detectors --speed
+bench: $(DEV) ## Measure, and write docs/benchmarks.md
+	@$(BIN)/python -m tests.servers.install
+	@$(BIN)/python -m benchmarks
 
 clean: ## Remove the environment, the caches and build products
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

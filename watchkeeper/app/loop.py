@@ -27,12 +27,12 @@ __all__ = ["Extras", "Loop"]
 _log = logging.getLogger("watchkeeper.app")
 # Named queries that the console draws as small lines while all is well, where their system is watched.
 _TRENDS = (
-    ("agent_platform.task_rate", "Tasks"),
-    ("agent_platform.task_duration_p95", "Task duration, p95"),
+    ("agent_platform.queue_out_rate", "Tasks done"),
+    ("agent_platform.task_duration_p95", "Task time, p95"),
     ("agent_platform.task_error_ratio", "Failed tasks"),
     ("agent_platform.cost_per_task", "Cost per task"),
     ("redis.commands_rate", "Redis commands"),
-    ("postgresql.commit_rate", "PostgreSQL commits"),
+    ("postgresql.commit_rate", "Commits"),
     ("host.cpu_used_ratio", "CPU"),
 )
 

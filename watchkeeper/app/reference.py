@@ -41,7 +41,7 @@ def _commands() -> str:
         "Generated from the command line itself; `watchkeeper COMMAND --help` says the same.",
         "",
     ]
-    context = click.Context(cli, info_name="watchkeeper", max_content_width=100)
+    context = click.Context(cli, info_name="watchkeeper", terminal_width=100)
     lines += ["```text", cli.get_help(context), "```", ""]
     for name in sorted(COMMANDS):
         command = cli.get_command(context, name)
@@ -51,7 +51,7 @@ def _commands() -> str:
 
 
 def _command(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(command, info_name=path, max_content_width=100)
+    context = click.Context(command, info_name=path, terminal_width=100)
     yield from (f"## {path}", "", "```text", command.get_help(context), "```", "")
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
