@@ -84,7 +84,7 @@ def test_an_alert_carries_its_runbook_and_links() -> None:
     annotations = down["annotations"]
     assert down["labels"] == {"severity": "critical", "system": "redis", "owner": "platform"}
     assert annotations["runbook"] == "redis/down"
-    assert annotations["runbook_url"] == "https://watch.example/runbooks/redis/down"
+    assert annotations["runbook_url"] == "https://watch.example/library/redis/down"
     assert annotations["dashboard_url"].startswith("https://grafana.example/d/watchkeeper-redis/redis?viewPanel=")
     assert annotations["panel"] == "redis/up"
     assert annotations["query"] == down["expr"]

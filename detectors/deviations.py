@@ -1,0 +1,131 @@
+"""Deviations: what a detector found, and the delivery that tells of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from detectors.contributors import Contributor
+from detectors.texts import amount, band, clock_time, expand, series_name
+from watchkeeper.declarations import Detector
+from watchkeeper.deliveries import Delivery, fingerprint
+from watchkeeper.units import Unit
+
+__all__ = ["Deviation"]
+
+# From this stage on the expectation knows the hour (see STAGES of detectors.seasonal).
+_SEASONAL = 2
+
+
+@dataclass(slots=True)
+class Deviation:
+    """One series outside of its band, from `since` on; `ended` is None while it lasts.
+
+    Values are in `unit`; `score` is the highest so far, `worst` the value farthest from its expectation;
+    `excess` the sum of observed minus expected over the judged times.
+    """
+
+    detector: Detector
+    labels: Mapping[str, str]
+    unit: Unit
+    query: str
+    step: float
+    since: float
+    at: float = 0.0
+    observed: float = 0.0
+    expected: float = 0.0
+    lower: float = 0.0
+    upper: float = 0.0
+    score: float = 0.0
+    stage: int = 0
+    excess: float = 0.0
+    worst: float = 0.0
+    worst_expected: float = 0.0
+    ended: float | None = None
+    contributors: tuple[Contributor, ...] = field(default=())
+    sent_at: float | None = None
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The labels of its delivery: those of the series, and whose it is."""
+        d = self.detector
+        own = {"alertname": d.key, "detector": d.key, "system": d.system, "severity": d.severity, "owner": d.owner}
+        return {**{k: v for k, v in self.labels.items() if k != "__name__"}, **own}
+
+    def observe(
+        self, at: float, observed: float, expected: float, lower: float, upper: float, score: float, stage: int
+    ) -> None:
+        """Take a judged value of its span into it; times that were judged before are passed over."""
+        if at <= self.at or observed != observed:
+            return
+        self.at, self.observed, self.expected, self.lower, self.upper = at, observed, expected, lower, upper
+        self.score = max(self.score, score)
+        self.stage = stage
+        if abs(observed - expected) >= abs(self.worst - self.worst_expected):
+            self.worst, self.worst_expected = observed, expected
+        self.excess += observed - expected
+
+    @property
+    def impact(self) -> str:
+        """Why it counts: money where the query is money, else how far from the expectation."""
+        currency = next((n for n, power in self.unit.dimensions if power == 1 and len(n) == 3 and n.isupper()), None)
+        if currency and self.unit.dimensions == ((currency, 1),) and self.step >= 86_400:
+            return f"{self.excess:+,.2f} {currency} against the expectation so far"
+        observed, expected = self.worst, self.worst_expected
+        if expected > 0 and 2 <= observed / expected < 1_000:
+            return f"up to {observed / expected:.1f} times the expectation"
+        if expected != 0 and abs(observed - expected) < 1_000 * abs(expected):
+            return f"{(observed - expected) / abs(expected):+.0%} against the expectation"
+        return f"up to {amount(observed, self.unit)} where next to nothing was expected"
+
+    def text(self, now: float) -> str:
+        """One sentence or two for the person on call."""
+        name = series_name(self.labels)
+        what = f"{self.detector.title}{f' of {name}' if name else ''}"
+        if self.ended is not None:
+            span = f"from {clock_time(self.since, now)} to {clock_time(self.ended, now)}"
+            return f"{what} is as expected again; it deviated {span}: {self.impact}."
+        hour = " at this hour" if self.stage >= _SEASONAL and self.step < 86_400 else ""
+        expected = band(self.lower, self.upper, self.unit, never_negative=self.observed >= 0 and self.expected >= 0)
+        text = (
+            f"{what} is {amount(self.observed, self.unit)}; "
+            f"expected {expected}{hour}; since {clock_time(self.since, now)}: {self.impact}."
+        )
+        if self.contributors:
+            text += f" Most of the change: {', '.join(str(c) for c in self.contributors[:3])}."
+        if self.stage < _SEASONAL:
+            text += " The detector does not know a full season of this series yet."
+        return text
+
+    def delivery(self, now: float) -> Delivery:
+        """Its arrival: firing while it lasts, resolved once `ended` is set."""
+        d = self.detector
+        text = self.text(now)
+        parts = [{"label": c.label, "value": c.value, "share": round(c.share, 3)} for c in self.contributors]
+        annotations = {
+            "summary": expand(d.summary, self.labels, amount(self.observed, self.unit)),
+            "description": text,
+            "runbook": d.runbook,
+            "panel": d.panel,
+            "query": self.query,
+            "value": f"{self.observed:.12g}",
+            "expected": f"{self.expected:.12g}",
+            "expected_low": f"{self.lower:.12g}",
+            "expected_high": f"{self.upper:.12g}",
+            "score": f"{self.score:.3f}",
+            "impact": self.impact,
+            "contributors": json.dumps(parts),
+            "threshold_source": d.source,
+        }
+        labels = self.identity
+        return Delivery(
+            source="detectors",
+            kind="deviation",
+            status="firing" if self.ended is None else "resolved",
+            labels=labels,
+            annotations=annotations,
+            starts_at=self.since,
+            ends_at=self.ended,
+            fingerprint=fingerprint(labels),
+        )

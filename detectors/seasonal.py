@@ -1,0 +1,397 @@
+"""The seasonal detector: a causal expectation with a band for many series at once, one vectorised step a
+tick.
+
+Three experts guess the next value: the level (a robust exponential mean), and for each known season its
+profile plus the level of what the profile leaves over. They are mixed by their own past errors, so a series
+without a season loses nothing by having been asked for one, and a new series is watched by its level from
+the first half hour. The band is the mixture plus and minus a robust scale of past residuals, as wide as the
+series' own past exceedances demand (`detectors.tails`).
+
+An onset freezes what was learned: the deviation lasts while the values lie outside of the band of before.
+After a bounded time the shift is adopted, and for the longest season more the former normal is normal too:
+one shift is one deviation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.profile import Profile
+from detectors.spans import DEMANDS, Spans
+from detectors.tails import DOWN, UP, Tails
+from detectors.tuning import Tuning, seasons_of
+from watchkeeper.errors import WatchkeeperError
+from watchkeeper.signals import Polarity
+
+__all__ = ["STAGES", "DetectionError", "SeasonalDetector", "Tick"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# Profiles are held in single precision; nothing that is measured is so large.
+_LARGEST = 1e30
+
+STAGES = ("learning", "level", "first season", "all seasons")
+"""What a series is judged by: nothing yet, its level, its shortest season, all its seasons."""
+
+
+class DetectionError(WatchkeeperError):
+    """Detection cannot go on with what it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The judgement of one tick; all arrays have the shape (S,).
+
+    `expected`, `lower`, `upper` are NaN while nothing is known; `score` in [0, 1] is 0.5 at the edge of the
+    band in the bad direction; `deviating` holds from the end of the hold time until the values are back for
+    as long, or the shift is adopted; `since` is the time of the first value of the run; `stage` indexes
+    STAGES.
+    """
+
+    at: float
+    expected: Floats
+    lower: Floats
+    upper: Floats
+    score: Floats
+    deviating: Bools
+    since: Floats
+    stage: NDArray[np.int8]
+
+    def part(self, columns: slice) -> Tick:
+        """The judgement of some of the series."""
+        return Tick(
+            self.at, self.expected[columns], self.lower[columns], self.upper[columns], self.score[columns],
+            self.deviating[columns], self.since[columns], self.stage[columns],
+        )  # fmt: skip
+
+
+class SeasonalDetector:
+    """The state of one detector over S series, in arrays whose last axis is the series.
+
+    `step` is the spacing of ticks, `seasons` the periods to learn, `hold` how long values must be outside,
+    all in seconds (already divided by the pace). Raises DetectionError for values of another shape or a
+    time that is not later than the last.
+    """
+
+    def __init__(
+        self,
+        series: int,
+        *,
+        step: float,
+        seasons: Sequence[float],
+        polarity: Polarity = Polarity.BOTH_ARE_BAD,
+        hold: float = 0.0,
+        minimum_relative: float = 0.0,
+        minimum_absolute: float = 0.0,
+        tuning: Tuning | None = None,
+    ) -> None:
+        self.tuning = tuning or Tuning()
+        self.step = step
+        self._anew = partial(
+            SeasonalDetector,
+            step=step,
+            seasons=tuple(seasons),
+            polarity=polarity,
+            hold=hold,
+            minimum_relative=minimum_relative,
+            minimum_absolute=minimum_absolute,
+            tuning=tuning,
+        )
+        self.seasons = seasons_of(seasons, step)
+        self.period = self.seasons[0].period if self.seasons else 1440 * step
+        ticks = self.period / step
+        longest = self.seasons[-1].period / step if self.seasons else ticks
+        t = self.tuning
+        self._level_gain = 1.0 / max(6.0, t.level * ticks)
+        self._offset_gain = 1.0 / max(4.0, t.offset * ticks)
+        self._scale_gain = 1.0 / max(30.0, t.scale * ticks)
+        self._error_gain = 1.0 / max(30.0, longest)
+        # A daily series cannot wait a month: two of its weeks are enough.
+        self.minimum = int(min(t.minimum, max(8.0, 2 * ticks)))
+        self._limit = math.log10((1.0 - t.tail_quantile) * t.quiet_seasons * max(ticks, 4.0))
+        self.last = -math.inf
+        self.profiles = tuple(Profile(s, step, series, t.profile_seasons) for s in self.seasons)
+        self.spans = Spans(
+            series,
+            t,
+            step=step,
+            period=self.period,
+            longest=longest * step,
+            polarity=polarity,
+            hold=max(1, math.ceil(hold / step - 1e-9)),
+            minimum_relative=minimum_relative,
+            minimum_absolute=minimum_absolute,
+        )
+        spread = np.sqrt(self.spans.run_gain / (2.0 - self.spans.run_gain))
+        self.tails = Tails(series, t, forget=math.exp(-1.0 / (6.0 * ticks)), spread=spread)
+        zero, nan = np.zeros, np.full
+        self.level = zero(series)
+        self.offset = zero((len(self.seasons), series))
+        self.error = zero((len(self.seasons) + 1, series))
+        self.scale = zero(series)
+        self.samples = zero(series)
+        self.since_gap = zero(series)
+        self.born = nan(series, math.inf)
+        self.seen_at = nan(series, -math.inf)
+        self.highest = nan(series, -math.inf)
+        self.lowest = nan(series, math.inf)
+        self.run = zero(series)
+
+    _ROWS = (
+        "level",
+        "offset",
+        "error",
+        "scale",
+        "samples",
+        "since_gap",
+        "born",
+        "seen_at",
+        "highest",
+        "lowest",
+        "run",
+    )
+
+    @property
+    def series(self) -> int:
+        """How many series it holds."""
+        return int(self.level.shape[-1])
+
+    def arrays(self) -> dict[str, NDArray[np.floating]]:
+        """The whole state by name; the last axis of each array is the series."""
+        state: dict[str, NDArray[np.floating]] = {name: getattr(self, name) for name in self._ROWS}
+        state |= {f"tails.{name}": array for name, array in self.tails.arrays().items()}
+        state |= {f"spans.{name}": array for name, array in self.spans.arrays().items()}
+        for index, profile in enumerate(self.profiles):
+            state |= {f"profile{index}.{name}": array for name, array in profile.arrays().items()}
+        return state
+
+    def put(self, name: str, array: NDArray[np.floating]) -> None:
+        """Set one array of the state by the name that `arrays` gives it."""
+        head, _, rest = name.rpartition(".")
+        holders: dict[str, object] = {"": self, "tails": self.tails, "spans": self.spans}
+        holders |= {f"profile{index}": profile for index, profile in enumerate(self.profiles)}
+        setattr(holders[head], rest, array)
+
+    def rearrange(self, columns: Sequence[int]) -> None:
+        """Reorder, drop and add series: column i becomes the old `columns[i]`, -1 a series about which
+        nothing is known.
+        """
+        fresh = self._anew(1)
+        take = np.asarray(columns, dtype=np.intp)
+        self._take_from([self, fresh], take)
+
+    @classmethod
+    def joined(cls, parts: Sequence[SeasonalDetector]) -> SeasonalDetector:
+        """One detector over the series of several with the same step and seasons: a tick costs little more
+        than that of one of them.
+
+        Give the state back with `split`.
+        """
+        whole = cls(0, step=parts[0].step, seasons=[s.period for s in parts[0].seasons], tuning=parts[0].tuning)
+        if any(part.step != whole.step or part.seasons != whole.seasons for part in parts):
+            raise DetectionError("detectors of different steps or seasons cannot be joined")
+        whole._take_from(parts, None)
+        whole.last = max(part.last for part in parts)
+        return whole
+
+    def split(self, parts: Sequence[SeasonalDetector]) -> None:
+        """Hand its state back to the detectors that it was joined from."""
+        start = 0
+        for part in parts:
+            columns = slice(start, start + part.series)
+            for name, array in self.arrays().items():
+                part.put(name, np.ascontiguousarray(array[..., columns]))
+            part.last = self.last
+            start = columns.stop
+
+    def _take_from(self, parts: Sequence[SeasonalDetector], take: NDArray[np.intp] | None) -> None:
+        """Become the series of `parts` side by side, or those of them that `take` names."""
+        states = [part.arrays() for part in parts]
+        for name in states[0]:
+            wide = np.concatenate([state[name] for state in states], axis=-1)
+            self.put(name, np.ascontiguousarray(wide if take is None else wide[..., take]))
+        for name in DEMANDS:
+            wide = np.concatenate([getattr(part.spans, name) for part in parts])
+            setattr(self.spans, name, wide if take is None else wide[take])
+        wide = np.concatenate([part.tails.spread for part in parts])
+        self.tails.spread = wide if take is None else wide[take]
+
+    # -- one tick --
+
+    def tick(self, at: float, values: Floats, present: Bools | None = None) -> Tick:
+        """Judge the values (S,) of time `at`, then learn from them. NaN, infinity (and what is beyond 1e30)
+        and `present` False are gaps: nothing is learned there.
+        """
+        v = np.asarray(values, dtype=np.float64)
+        if v.shape != (self.series,):
+            raise DetectionError(f"a tick of {v.shape} values for {self.series} series: give one value for each series")
+        if at <= self.last:
+            raise DetectionError(f"a tick at {at:.3f} after one at {self.last:.3f}: time goes forward")
+        self.last = at
+        ok = np.abs(v) <= _LARGEST
+        if present is not None:
+            ok &= present
+        v = np.where(ok, v, 0.0)
+        self._after_gaps(at)
+        known = self.samples > 0
+        guesses, weights, usable = self._experts(at)
+        experienced = usable[1:].sum(axis=0)
+        expected = np.where(known, (weights * guesses).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-300), v)
+        scale = self._scale_now(at, expected)
+        residual = np.where(ok, v - expected, 0.0)
+        cold = experienced == 0
+        wide = np.where(cold, self.tuning.cold_factor, 1.0)
+        self.run = np.where(ok & known, self.run + self.spans.run_gain * (residual / scale - self.run), self.run)
+        z = np.stack([self.run, -self.run])
+        reach = self.tails.reach(self._limit) * wide
+        beyond = z > reach
+        reach *= scale
+        above, below = self.spans.former_normal(at)
+        upper = expected + reach[UP] + above
+        lower = expected - reach[DOWN] + below
+        ready = ok & (self.samples >= self.minimum)
+        score = self._score(v, expected, lower, upper, z / wide, ready)
+        high, low = ready & beyond[UP] & (v > upper), ready & beyond[DOWN] & (v < lower)
+        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold)
+        self.tails.drop_peaks(self.spans.open > 0)
+        if adopted.any():
+            self._adopt(at, adopted)
+        self._learn(at, v, guesses, usable, residual, scale, z, ok)
+        unknown = ~known
+        stage = np.where(self.samples < self.minimum, 0, 1 + np.minimum(experienced, 2 if len(self.seasons) > 1 else 1))
+        if len(self.seasons) == 1:
+            stage = np.where(stage == 2, 3, stage)
+        for array in (expected, lower, upper):
+            array[unknown] = math.nan
+        return Tick(
+            at, expected, lower, upper, score, self.spans.open > 0, self.spans.since.copy(), stage.astype(np.int8)
+        )
+
+    def replay(self, times: Floats, values: Floats, present: Bools | None = None) -> list[Tick]:
+        """The batch form: `values` of shape (S, T) through the same `tick`, one after the other."""
+        return [
+            self.tick(float(at), values[:, i], None if present is None else present[:, i]) for i, at in enumerate(times)
+        ]
+
+    def _after_gaps(self, at: float) -> None:
+        """After a long silence the level is old: let it move fast again; and what was deviating is no
+        longer known to be.
+        """
+        silent = at - self.seen_at
+        long = silent > max(10 * self.step, self.period / 24)
+        self.since_gap[long] = 0.0
+        self.spans.silent(silent)
+
+    def _experts(self, at: float) -> tuple[Floats, Floats, Bools]:
+        """Guesses and weights (experts, S), and which experts know anything about this time."""
+        count = len(self.profiles) + 1
+        guesses = np.empty((count, self.series))
+        usable = np.ones((count, self.series), dtype=bool)
+        guesses[0] = self.level
+        for k, profile in enumerate(self.profiles, start=1):
+            usual, _, seen = profile.expect(at)
+            guesses[k] = usual + self.offset[k - 1]
+            usable[k] = (seen > 0) & (at - self.born >= 0.95 * profile.season.period)
+            # A new expert is believed a little more than those that it replaces, until its own errors are
+            # known.
+            fresh = usable[k] & (self.error[k] == 0) & (self.samples > self.minimum)
+            best = self.error[0] if k == 1 else np.minimum(self.error[0], self.error[1])
+            self.error[k, fresh] = 0.6 * best[fresh]
+        floor = 1e-9 * (1e-12 + np.abs(self.level)) + 1e-30
+        best = np.where(usable, self.error, np.inf).min(axis=0) + floor
+        weights = np.where(usable, ((best) / (self.error + floor)) ** self.tuning.expert_power, 0.0)
+        return guesses, weights, usable
+
+    def _scale_now(self, at: float, expected: Floats) -> Floats:
+        scale = self.scale
+        if self.profiles:
+            _, spread, seen = self.profiles[0].expect(at)
+            believe = seen / (seen + 4.0)
+            scale = scale * np.clip(believe * spread + (1.0 - believe), 0.5, 4.0)
+        width = np.where(self.samples > 1, self.highest - self.lowest, 0.0)
+        t = self.tuning
+        floor = np.maximum(t.floor_of_range * width, t.floor_of_value * np.abs(expected))
+        # A value that is too small a difference to count is no reason to doubt what is ordinary: without this, a
+        # queue that is almost always empty learns its tail from milliseconds, and grows blind.
+        floor = np.maximum(floor, t.floor_of_demand * self.spans.demanded(expected))
+        return np.maximum(scale, np.maximum(floor, 1e-12))
+
+    def _score(self, v: Floats, expected: Floats, lower: Floats, upper: Floats, z: Floats, ready: Bools) -> Floats:
+        surprise = self.tails.surprise(z)
+        # Between the band of now and the former normal nothing is surprising.
+        surprise[UP] = np.where(v <= upper, np.minimum(surprise[UP], self._limit * 0.999), surprise[UP])
+        surprise[DOWN] = np.where(v >= lower, np.minimum(surprise[DOWN], self._limit * 0.999), surprise[DOWN])
+        worst = np.maximum(
+            np.where(self.spans.high_is_bad, surprise[UP], 0.0), np.where(self.spans.low_is_bad, surprise[DOWN], 0.0)
+        )
+        worst = np.maximum(worst, 0.0)
+        return np.where(ready, worst / (worst + self._limit), 0.0)
+
+    def _adopt(self, at: float, which: Bools) -> None:
+        """Let lasting shifts be the new normal."""
+        shift = np.where(which, self.spans.shift, 0.0)
+        self.level += shift
+        for k, profile in enumerate(self.profiles):
+            # A profile in its first season has no past to be shifted against: it learns the level of now.
+            self.offset[k] += np.where(at - self.born >= 0.95 * profile.season.period, shift, 0.0)
+            profile.doubt(which)
+        # The new level may swing differently; until that is known, it is given the room that it took.
+        self.scale = np.where(which, np.maximum(self.scale, 1.2533 * self.spans.shift_spread), self.scale)
+        self.run[which] = 0.0
+        self.tails.drop_peaks(which)
+        self.spans.adopt(at, which)
+
+    def _learn(
+        self,
+        at: float,
+        v: Floats,
+        guesses: Floats,
+        usable: Bools,
+        residual: Floats,
+        scale: Floats,
+        z: Floats,
+        ok: Bools,
+    ) -> None:
+        t = self.tuning
+        learn = ok & (self.spans.open == 0)
+        young = self.samples < self.minimum
+        clip = np.where(young, np.inf, t.clip * scale)
+        self.highest = np.where(learn, np.maximum(self.highest, v), self.highest)
+        self.lowest = np.where(learn, np.minimum(self.lowest, v), self.lowest)
+        wide = np.where(young, np.inf, 2.0 * t.clip * scale)
+        absolute = np.minimum(np.abs(residual), wide)
+        # A mean absolute deviation times 1.2533 is the standard deviation of a normal distribution.
+        gain = np.maximum(1.0 / (self.samples + 1.0), self._scale_gain)
+        first = self.samples == 0
+        self.scale = np.where(learn & ~first, self.scale + gain * (1.2533 * absolute - self.scale), self.scale)
+        gain = np.maximum(1.0 / (self.samples + 1.0), self._error_gain)
+        # The first two seasons are learned from even while something deviates: else no series would ever
+        # learn its weekend.
+        untaught = ok & (at - self.born < 2.0 * (self.profiles[-1].season.period if self.profiles else 0.0))
+        for k, guess in enumerate(guesses):
+            miss = np.minimum(np.abs(v - guess), 3.0 * wide)
+            moved = (learn | untaught) & ~first & usable[k] & ((self.error[k] > 0) | (k == 0))
+            self.error[k] = np.where(moved, self.error[k] + gain * (miss - self.error[k]), self.error[k])
+        for k, profile in enumerate(self.profiles):
+            usual = guesses[k + 1] - self.offset[k]
+            left = np.clip(v - usual - self.offset[k], -clip, clip)
+            fast = np.maximum(1.0 / (self.since_gap + 4.0), self._offset_gain)
+            self.offset[k] = np.where(learn & usable[k + 1], self.offset[k] + fast * left, self.offset[k])
+            taught = learn | ok & (at - self.born < 2.0 * profile.season.period)
+            deviation = np.abs(residual) * 1.2533 / np.maximum(self.scale, 1e-12)
+            profile.learn(at, v - self.offset[k], deviation, clip, taught)
+        fast = np.maximum(1.0 / (self.since_gap + 1.0), self._level_gain)
+        move = np.where(self.since_gap == 0, v - self.level, np.clip(v - self.level, -clip * 2, clip * 2))
+        self.level = np.where(learn, self.level + fast * move, self.level)
+        self.tails.learn(z, learn & ~young)
+        self.born = np.where(ok, np.minimum(self.born, at), self.born)
+        self.seen_at = np.where(ok, at, self.seen_at)
+        self.samples = np.where(learn, self.samples + 1.0, self.samples)
+        self.since_gap = np.where(learn, self.since_gap + 1.0, self.since_gap)

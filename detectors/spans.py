@@ -1,0 +1,133 @@
+"""Spans: which series deviate since when, and which shifts have lasted long enough to be the new normal."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.tuning import Tuning
+from watchkeeper.signals import Polarity
+
+__all__ = ["DEMANDS", "Spans"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+DEMANDS = ("hold", "high_is_bad", "low_is_bad", "minimum_relative", "minimum_absolute", "run_gain")
+"""What is demanded of a deviation: arrays too, so that detectors of one step can be ticked as one."""
+
+_STATE = (
+    "outside",
+    "harmless",
+    "open",
+    "since",
+    "shift",
+    "shift_count",
+    "shift_spread",
+    "former",
+    "former_until",
+)
+
+
+class Spans:
+    """The deviations of S series, in arrays of shape (S,).
+
+    `outside` counts up to the hold with each value that is outside and down with each that is not; `open` is
+    1 from the full hold until the count is back at 0. `shift` is the mean residual since the onset; when a
+    shift is adopted, `former` is where the former normal lies from now on, until `former_until`. `period` and
+    `longest` are the shortest and longest season in seconds, `hold` in steps.
+    """
+
+    def __init__(
+        self,
+        series: int,
+        tuning: Tuning,
+        *,
+        step: float,
+        period: float,
+        longest: float,
+        polarity: Polarity,
+        hold: int,
+        minimum_relative: float,
+        minimum_absolute: float,
+    ) -> None:
+        self._tuning = tuning
+        self._step, self._period, self._longest = step, period, longest
+        self._gain = 1.0 / max(6.0, tuning.level * period / step)
+        self.hold = np.full(series, float(hold))
+        self.high_is_bad = np.full(series, polarity is not Polarity.LOW_IS_BAD)
+        self.low_is_bad = np.full(series, polarity is not Polarity.HIGH_IS_BAD)
+        self.minimum_relative = np.full(series, minimum_relative)
+        self.minimum_absolute = np.full(series, minimum_absolute)
+        # What is judged is a mean over about the hold time: a run of values says more than each of them.
+        self.run_gain = 2.0 / (self.hold + 1.0)
+        self.outside = np.zeros(series)
+        self.harmless = np.zeros(series)
+        self.open = np.zeros(series)
+        self.since = np.full(series, math.nan)
+        self.shift = np.zeros(series)
+        self.shift_count = np.zeros(series)
+        self.shift_spread = np.zeros(series)
+        self.former = np.zeros(series)
+        self.former_until = np.full(series, -math.inf)
+
+    def arrays(self) -> dict[str, Floats]:
+        """Its state, by name; the last axis is the series."""
+        return {name: getattr(self, name) for name in _STATE}
+
+    def former_normal(self, at: float) -> tuple[Floats, Floats]:
+        """By how much the former normal reaches above and below the expectation of now; each (S,)."""
+        former = np.where(at < self.former_until, self.former, 0.0)
+        return np.maximum(former, 0.0), np.minimum(former, 0.0)
+
+    def demanded(self, expected: Floats) -> Floats:
+        """How large a difference from the expectation must at least be to count; (S,)."""
+        return np.asarray(np.maximum(self.minimum_relative * np.abs(expected), self.minimum_absolute))
+
+    def follow(
+        self, at: float, expected: Floats, residual: Floats, high: Bools, low: Bools, ok: Bools, cold: Bools
+    ) -> Bools:
+        """Count what is outside, open and close; the series whose shift is to be adopted now."""
+        tuning = self._tuning
+        bad = high & self.high_is_bad | low & self.low_is_bad
+        harmless = (high | low) & ~bad
+        bad &= np.abs(residual) >= self.demanded(expected)
+        self.since[bad & (self.outside == 0)] = at
+        counted = np.minimum(np.maximum(self.outside + np.where(bad, 1.0, -1.0), 0.0), self.hold)
+        self.outside = np.where(ok, counted, self.outside)
+        was = self.open > 0
+        now = np.where(was, self.outside > 0, self.outside >= self.hold)
+        self.close(was & ~now)
+        self.open[now & ~was] = 1.0
+        counted = np.where(harmless, self.harmless + 1.0, np.maximum(self.harmless - 2.0, 0.0))
+        self.harmless = np.where(ok, counted, self.harmless)
+        # What lasts: its size is the mean since the onset, forgetting as the level does.
+        lasting = ok & (bad | now | harmless)
+        self.shift_count[ok & ~lasting] = 0.0
+        self.shift_count[lasting] += 1.0
+        gain = np.where(lasting, np.maximum(1.0 / np.maximum(self.shift_count, 1.0), self._gain), 0.0)
+        self.shift += gain * (residual - self.shift)
+        self.shift_spread += gain * (np.abs(residual - self.shift) - self.shift_spread)
+        patience = np.where(cold, tuning.adopt_cold, tuning.adopt) * self._period
+        lasted = now & (at - self.since >= np.maximum(patience, 2 * self.hold * self._step))
+        return lasted | (self.harmless >= max(10.0, tuning.adopt_harmless * self._period / self._step))
+
+    def adopt(self, at: float, which: Bools) -> None:
+        """End the spans of `which`; for the longest season more the former normal is normal too."""
+        self.former = np.where(which, -self.shift, self.former)
+        self.former_until = np.where(which, at + self._longest, self.former_until)
+        self.harmless[which] = 0.0
+        self.shift_count[which] = 0.0
+        self.close(which)
+
+    def silent(self, silence: Floats) -> None:
+        """End the spans of series that were not heard of for longer than their hold; `silence` in seconds."""
+        self.close((self.open > 0) & (silence > np.maximum(self.hold + 1, 5) * self._step))
+
+    def close(self, which: Bools) -> None:
+        """End the spans of `which`."""
+        self.open[which] = 0.0
+        self.outside[which] = 0.0
+        self.since[which] = math.nan

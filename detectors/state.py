@@ -1,0 +1,96 @@
+"""Saves and restores what detectors have learned: one file, versioned, replaced as a whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detectors.deviations import Deviation
+from detectors.watch import Watch
+from watchkeeper.deliveries import fingerprint
+
+__all__ = ["VALUES", "VERSION", "restore_state", "save_state"]
+
+VERSION = 1
+_HEADER = "header"
+_log = logging.getLogger("watchkeeper.detectors")
+
+VALUES = ("at", "observed", "expected", "lower", "upper", "score", "stage", "excess", "worst", "worst_expected")
+"""What is saved of an open deviation besides its labels and since when it lasts."""
+
+
+def save_state(path: Path, watches: Sequence[Watch], deviations: Sequence[Deviation]) -> None:
+    """Write the state beside the old file and put it in its place, so that a crash leaves one of them
+    whole. Raises OSError.
+    """
+    arrays: dict[str, Any] = {}
+    header: dict[str, Any] = {"version": VERSION, "watches": [], "open": []}
+    for number, watch in enumerate(watches):
+        with watch.lock:
+            header["watches"].append(
+                {"shape": watch.shape, "place": watch.place, "labels": [dict(labels) for labels in watch.labels]}
+            )
+            for name, array in watch.detector.arrays().items():
+                arrays[f"{number}/{name}"] = array.copy()
+    for deviation in deviations:
+        values = {name: getattr(deviation, name) for name in ("since", *VALUES)}
+        header["open"].append({"detector": deviation.detector.key, "labels": dict(deviation.labels), **values})
+    arrays[_HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".new")
+    with beside.open("wb") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def restore_state(path: Path, watches: Sequence[Watch]) -> list[dict[str, Any]]:
+    """Put a saved state back into the detectors whose shape is still the same; the deviations that were open.
+
+    A file that is missing, cut short or of another version is logged in one line, and everything begins anew.
+    """
+    if not path.exists():
+        return []
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            header = json.loads(bytes(file[_HEADER]))
+            if header["version"] != VERSION:
+                _log.warning("%s: state of version %s, expected %d: learning anew", path, header["version"], VERSION)
+                return []
+            saved = {entry["shape"]: (number, entry) for number, entry in enumerate(header["watches"])}
+            restored = set()
+            for watch in watches:
+                number, entry = saved.get(watch.shape, (-1, None))
+                if entry is not None and entry["place"] is not None and _fill(watch, number, entry, file):
+                    restored.add(watch.declared.key)
+            return [entry for entry in header["open"] if entry["detector"] in restored]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        _log.warning("%s: not a state file that can be read (%s): learning anew", path, error)
+        return []
+
+
+def _fill(watch: Watch, number: int, entry: dict[str, Any], file: Any) -> bool:
+    labels = entry["labels"]
+    arrays = {name: file[f"{number}/{name}"] for name in watch.detector.arrays()}
+    if any(array.shape[-1] != len(labels) for array in arrays.values()):
+        _log.warning("%s: saved state does not fit its own labels: learning anew", watch.declared.key)
+        return False
+    with watch.lock:
+        watch._rearrange([], labels)
+        for name, array in arrays.items():
+            watch.detector.put(name, array)
+        watch.place = int(entry["place"])
+        watch.detector.last = watch.place * watch.step
+        watch.keys = {fingerprint(item): i for i, item in enumerate(watch.labels)}
+    return True
