@@ -48,7 +48,6 @@ def main(directory: Path) -> None:
             time.sleep(15)
             incident = journal.incidents(limit=1)[0]
             shot(page, f"{url}/incidents/{incident.id}", directory / "incident.png")
-            shot(page, f"{url}/incidents/{incident.id}", directory / "incident-whole.png", full=True)
             page.emulate_media(color_scheme="dark")
             shot(page, f"{url}/incidents/{incident.id}", directory / "incident-dark.png")
             demo.faults.clear()
