@@ -28,6 +28,9 @@ _log = logging.getLogger("watchkeeper.collectors")
 
 Series = tuple[str, Pairs]
 
+# Seconds
+_LEAST_INTERVAL = 0.05
+
 
 def target_labels(target: Target) -> Pairs:
     """What every series of a target carries: its own labels, and `job` and `instance` when it does not name them."""
@@ -51,7 +54,7 @@ class _Memory:
 
 
 class ScrapeLoop:
-    """Reads every target once each `interval` (seconds) and writes what it says.
+    """Reads every target once each `interval` (seconds, at least 0.05) and writes what it says.
 
     All samples of a round have the time at which it began. A series that a target no longer gives, and all of a target
     that is down, get a stale marker once. Only the loop's own thread writes.
@@ -60,7 +63,8 @@ class ScrapeLoop:
     def __init__(self, sidecar: Sidecar, writer: Writer, interval: float, clock: Clock = now) -> None:
         self._sidecar = sidecar
         self._writer = writer
-        self._interval = interval
+        # Without a pause there would be no time to read in, and no end of reading.
+        self._interval = max(_LEAST_INTERVAL, interval)
         self._clock = clock
         self._memory = {target.name: _Memory(target) for target in sidecar.targets}
         self._stop = threading.Event()
@@ -122,7 +126,10 @@ class ScrapeLoop:
     def _run(self) -> None:
         next_round = monotonic()
         while not self._stop.is_set():
-            self.round()
+            try:
+                self.round()
+            except Exception:  # noqa: BLE001  one bad round must not end collection
+                _log.exception("a scrape failed")
             # A round that took too long costs rounds, not the rhythm.
             late = monotonic() - next_round
             next_round += self._interval * max(1, -(-late // self._interval))

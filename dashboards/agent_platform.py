@@ -168,6 +168,15 @@ DASHBOARD = Dashboard(
                     legend="cost",
                 ),
                 Panel(
+                    key="cost-per-run",
+                    title="Cost of a run",
+                    queries=("agent_platform.cost_per_run",),
+                    description=(
+                        "By agent; of a model call, for an agent without runs. A rise is a larger prompt or a loop."
+                    ),
+                    legend="{{gen_ai_agent_name}}",
+                ),
+                Panel(
                     key="cost-rate",
                     title="Cost per hour",
                     queries=("agent_platform.cost_rate",),

@@ -242,7 +242,7 @@ DASHBOARD = Dashboard(
                     queries=("watchkeeper.target_up",),
                     kind="stat",
                     description="Whether each target is read in time.",
-                    legend="{{target}}",
+                    legend="{{target_system}} {{target}}",
                     width=6,
                     height=6,
                 ),

@@ -63,6 +63,24 @@ DETECTORS: tuple[Detector, ...] = (
         "surge of load, which costs more in all and the same for each, is none.",
     ),
     Detector(
+        key="agent_platform.cost_per_run",
+        system="agent_platform",
+        title="Cost of a run",
+        query="agent_platform.cost_per_run",
+        polarity=_HIGH,
+        hold="5m",
+        window="10m",
+        minimum_relative=0.35,
+        minimum_absolute=0.0,
+        summary="A run of {{ $labels.gen_ai_agent_name }} costs {{ $value }}, far more than usual",
+        runbook="agent_platform/token-cost",
+        panel="agent_platform/cost-per-run",
+        source="A third more than usual: chance moves the mean cost of an agent's runs within ten minutes by less than "
+        "a fifth, and three times the prompt makes a call with a long answer only half dearer (measured on the example "
+        "platform, simulated). By agent, because a cheap one hardly shows in the cost of a task; per run, so that a "
+        "surge of load is none.",
+    ),
+    Detector(
         key="agent_platform.memory",
         system="agent_platform",
         title="Resident memory",

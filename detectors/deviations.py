@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from detectors.contributors import Contributor
 from detectors.texts import amount, band, clock_time, expand, series_name
@@ -12,10 +13,13 @@ from watchkeeper.declarations import Detector
 from watchkeeper.deliveries import Delivery, fingerprint
 from watchkeeper.units import Unit
 
-__all__ = ["Deviation"]
+__all__ = ["Deviation", "End"]
 
 # From this stage on the expectation knows the hour (see STAGES of detectors.seasonal).
 _SEASONAL = 2
+
+End = Literal["back", "adopted", "silent"]
+"""Its values are as expected again; they have lasted for so long that they are now expected; there are none."""
 
 
 @dataclass(slots=True)
@@ -23,7 +27,8 @@ class Deviation:
     """One series outside of its band, from `since` on; `ended` is None while it lasts.
 
     Values are in `unit`; `score` is the highest so far, `worst` the value farthest from its expectation;
-    `excess` the sum of observed minus expected over the judged times.
+    `excess` the sum of observed minus expected over the judged times. While `silent` the series gives no values, so
+    that nobody knows whether it lasts; `ended_by` says why it ended.
     """
 
     detector: Detector
@@ -45,6 +50,8 @@ class Deviation:
     ended: float | None = None
     contributors: tuple[Contributor, ...] = field(default=())
     sent_at: float | None = None
+    silent: bool = False
+    ended_by: End = "back"
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -84,19 +91,35 @@ class Deviation:
         name = series_name(self.labels)
         what = f"{self.detector.title}{f' of {name}' if name else ''}"
         if self.ended is not None:
-            span = f"from {clock_time(self.since, now)} to {clock_time(self.ended, now)}"
-            return f"{what} is as expected again; it deviated {span}: {self.impact}."
+            return f"{what} {self._ending(self.ended, now)}"
         hour = " at this hour" if self.stage >= _SEASONAL and self.step < 86_400 else ""
         expected = band(self.lower, self.upper, self.unit, never_negative=self.observed >= 0 and self.expected >= 0)
+        verb = "was" if self.silent else "is"
         text = (
-            f"{what} is {amount(self.observed, self.unit)}; "
+            f"{what} {verb} {amount(self.observed, self.unit)}; "
             f"expected {expected}{hour}; since {clock_time(self.since, now)}: {self.impact}."
         )
+        if self.silent:
+            text += f" The series is silent since {clock_time(self.at, now)}: whether it still deviates is unknown."
         if self.contributors:
             text += f" Most of the change: {', '.join(str(c) for c in self.contributors[:3])}."
         if self.stage < _SEASONAL:
             text += " The detector does not know a full season of this series yet."
         return text
+
+    def _ending(self, ended: float, now: float) -> str:
+        since, last = clock_time(self.since, now), clock_time(self.at, now)
+        if self.ended_by == "silent":
+            return (
+                f"is silent since {last}: whether it is well is unknown, and no more is said of it; it deviated from "
+                f"{since} to its last value: {self.impact}."
+            )
+        if self.ended_by == "adopted":
+            return (
+                f"has not come back: it deviates since {since} and was {amount(self.observed, self.unit)} at {last}. "
+                f"It has lasted for so long that this is taken for its new normal: {self.impact}."
+            )
+        return f"is as expected again; it deviated from {since} to {clock_time(ended, now)}: {self.impact}."
 
     def delivery(self, now: float) -> Delivery:
         """Its arrival: firing while it lasts, resolved once `ended` is set."""

@@ -1,7 +1,7 @@
 """The detection engine: evaluates every detector when it is due, and delivers what deviates.
 
 engine = DetectionEngine(detectors, lookup, {"metrics": store, "bills": bills}, sink, writer=store)
-engine.warm_up(now()); engine.start()
+engine.start()
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contributors import contributors
-from detectors.deviations import Deviation
+from detectors.deviations import Deviation, End
 from detectors.seasonal import SeasonalDetector
 from detectors.state import VALUES, restore_state, save_state
 from detectors.watch import Band, Judgement, Watch
@@ -35,6 +35,9 @@ Floats = NDArray[np.float64]
 RESEND = 60.0
 """Seconds between deliveries of a deviation that lasts, divided by the pace: Prometheus' own resend delay."""
 SAVE_EVERY = 60.0
+STOP_SECONDS = 10.0
+"""How long `stop` waits for a store that does not answer."""
+_EXPORTED = {"job": "exported_job", "instance": "exported_instance"}
 _log = logging.getLogger("watchkeeper.detectors")
 
 
@@ -75,8 +78,11 @@ class DetectionEngine:
             self.watches[declared.key] = Watch(declared, query, store, pace=pace)
         self._open: dict[str, Deviation] = {}
         self._ended: dict[str, Deviation] = {}
-        self._lock = threading.RLock()
+        self._latest: dict[str, list[Sample]] = {}
+        self._ticking = threading.Lock()
         self._stop = threading.Event()
+        self._warm = threading.Event()
+        self._learning = False
         self._thread: threading.Thread | None = None
         self._saved_at = -np.inf
         if state_path is not None:
@@ -86,10 +92,13 @@ class DetectionEngine:
 
     def warm_up(self, at: float) -> None:
         """Learn from history up to `at`: one range query a detector, at most `history_ticks` steps of it.
-        Delivers nothing.
+        Delivers nothing. Once `stop` was called it leaves off, and what it has learned is not saved.
         """
-        alike: dict[tuple[float, tuple[float, ...]], list[tuple[Watch, list[int], Floats]]] = {}
+        self._learning = True
+        alike: dict[tuple[float, tuple[float, ...], float], list[tuple[Watch, list[int], Floats]]] = {}
         for watch in self.watches.values():
+            if self._stop.is_set():
+                return
             try:
                 # The newest value is left to the first tick: what deviates there is new, and must be told.
                 found = watch.read(at, most_ticks=self._history, leave=1)
@@ -97,23 +106,30 @@ class DetectionEngine:
                 _log.warning("%s: no history: %s", watch.declared.key, error)
                 continue
             if found is not None and found[0]:
-                alike.setdefault((watch.step, watch.seasons), []).append((watch, *found))
+                # One that was restored begins where it left off, and a new one with all of its history.
+                alike.setdefault((watch.step, watch.seasons, watch.detector.last), []).append((watch, *found))
         for group in alike.values():
-            _replay(group)
+            if not _replay(group, self._stop):
+                return
+        self._learning = False
 
     def tick(self, at: float) -> None:
         """Evaluate what is due at a time, write the metrics, deliver deviations that opened, last or ended."""
-        with self._lock:
+        with self._ticking:
             samples: list[Sample] = []
             for watch in self.watches.values():
-                samples += self._evaluate(watch, at)
+                if self._stop.is_set():
+                    break
+                if found := self._evaluate(watch, at):
+                    self._latest[watch.declared.key] = found
+                    samples += found
             if samples and self._writer is not None:
                 try:
                     self._writer.write(samples)
                 except WatchkeeperError as error:
                     _log.warning("expectations are not written: %s", error)
             self._deliver(at)
-            if self._state_path is not None and at - self._saved_at >= SAVE_EVERY:
+            if self._state_path is not None and not self._stop.is_set() and at - self._saved_at >= SAVE_EVERY:
                 self.save()
                 self._saved_at = at
 
@@ -159,9 +175,11 @@ class DetectionEngine:
                 float(tick.score[c]),
                 int(tick.stage[c]),
             )
+            deviation.silent = tick.at - deviation.at > float(watch.detector.spans.usual_gap[c])
         for name, deviation in list(self._open.items()):
             if deviation.detector.key == watch.declared.key and name not in present:
                 deviation.ended = tick.at
+                deviation.ended_by = _end(watch, judgement, deviation)
                 self._ended[name] = self._open.pop(name)
 
     def _new(self, watch: Watch, column: int, since: float, at: float) -> Deviation:
@@ -215,8 +233,20 @@ class DetectionEngine:
 
     def deviations(self) -> tuple[Deviation, ...]:
         """The deviations that are open now."""
-        with self._lock:
-            return tuple(self._open.values())
+        # Without waiting for a tick, whose store may take long to answer.
+        return tuple(self._open.values())
+
+    def samples(self, at: float) -> list[Sample]:
+        """What was last said of each detector, as of `at`, for `/metrics`; waits for no store.
+
+        There job and instance are those of the scrape, and what a watched series has of these names is exported_job
+        and exported_instance, as Prometheus calls them.
+        """
+        return [
+            Sample(one.name, {_EXPORTED.get(k, k): v for k, v in one.labels.items()}, one.value, at)
+            for found in list(self._latest.values())
+            for one in found
+        ]
 
     def band(self, detector_key: str, labels: Mapping[str, str], start: float, end: float) -> Band | None:
         """Observed values with expectation and band of one series, for a chart; None when detector or
@@ -228,28 +258,43 @@ class DetectionEngine:
         return None if watch is None else watch.band(labels, start, end)
 
     def save(self) -> None:
-        """Write the state now; a disk that refuses is logged."""
-        if self._state_path is None:
+        """Write the state now; a disk that refuses is logged. History that is half learned is not saved: the next
+        start would take it for the whole.
+        """
+        if self._state_path is None or self._learning:
             return
         try:
             save_state(self._state_path, list(self.watches.values()), list(self._open.values()))
         except OSError as error:
             _log.warning("%s: state not saved: %s", self._state_path, error)
 
-    def start(self) -> None:
-        """Run `tick` in a thread until `stop`."""
-        self._thread = threading.Thread(target=self._loop, name="detection", daemon=True)
+    def start(self, *, warm_up: bool = True) -> None:
+        """Learn from history, then run `tick`, in a thread until `stop`; returns at once."""
+        self._thread = threading.Thread(target=self._loop, args=(warm_up,), name="detection", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread and save the state."""
+    def wait_until_warm(self, seconds: float) -> bool:
+        """Wait until the thread has learned from history; False when that takes longer than `seconds`."""
+        return self._warm.wait(seconds)
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """End the thread and save the state; a store that does not answer is waited for `seconds` at most."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                _log.warning("a store has not answered for %g s: detection ends without its answer", seconds)
             self._thread = None
         self.save()
 
-    def _loop(self) -> None:
+    def _loop(self, warm_up: bool) -> None:
+        if warm_up:
+            try:
+                self.warm_up(self._clock())
+            except Exception:  # noqa: BLE001 - what could not be learned from history is learned from now on
+                self._learning = False
+                _log.exception("history is not learned from")
+        self._warm.set()
         # A quarter of the shortest step keeps the delay small; bills are looked at with the rest, their
         # store answers at once.
         steps = [watch.step for watch in self.watches.values()]
@@ -261,8 +306,22 @@ class DetectionEngine:
                 _log.exception("detection stumbled; it goes on at the next step")
 
 
-def _replay(group: Sequence[tuple[Watch, list[int], Floats]]) -> None:
-    """Let watches of one step and the same seasons learn their histories together, in one pass."""
+def _end(watch: Watch, judgement: Judgement, deviation: Deviation) -> End:
+    """Why a deviation that is no longer one has ended, as far as that is known."""
+    column = watch.keys.get(fingerprint(deviation.labels))
+    if column is None:
+        return "silent"
+    spans = watch.detector.spans
+    # The former normal is kept for so long after the adoption.
+    if spans.former_until[column] - spans.longest > deviation.since:
+        return "adopted"
+    return "back" if np.isfinite(judgement.observed[column]) else "silent"
+
+
+def _replay(group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Event) -> bool:
+    """Let watches of one step, season and past learn their histories together, in one pass; False when `stop` was
+    set, and nothing is learned.
+    """
     parts = [watch.detector for watch, _, _ in group]
     whole = SeasonalDetector.joined(parts)
     first = min(ks[0] for _, ks, _ in group)
@@ -274,13 +333,17 @@ def _replay(group: Sequence[tuple[Watch, list[int], Floats]]) -> None:
     step = group[0][0].step
     for i in range(values.shape[1]):
         at = (first + i) * step
+        if stop.is_set():
+            return False
         if at <= whole.last:
             continue
         tick = whole.tick(at, values[:, i])
         for (watch, _, _), start, end in zip(group, edges, edges[1:], strict=False):
             if values.shape[1] - i <= watch.remembered:
-                watch.remember(tick.part(slice(start, end)), values[start:end, i])
+                with watch.lock:
+                    watch.remember(tick.part(slice(start, end)), values[start:end, i])
     whole.split(parts)
+    return True
 
 
 def _metrics(watch: Watch, judgement: Judgement, at: float) -> list[Sample]:

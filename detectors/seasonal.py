@@ -76,7 +76,8 @@ class SeasonalDetector:
     """The state of one detector over S series, in arrays whose last axis is the series.
 
     `step` is the spacing of ticks, `seasons` the periods to learn, `hold` how long values must be outside,
-    all in seconds (already divided by the pace). Raises DetectionError for values of another shape or a
+    `patience` how long a deviation outlives the silence of its series, all in seconds (already divided by the
+    pace). Raises DetectionError for values of another shape or a
     time that is not later than the last.
     """
 
@@ -90,6 +91,7 @@ class SeasonalDetector:
         hold: float = 0.0,
         minimum_relative: float = 0.0,
         minimum_absolute: float = 0.0,
+        patience: float = 0.0,
         tuning: Tuning | None = None,
     ) -> None:
         self.tuning = tuning or Tuning()
@@ -102,6 +104,7 @@ class SeasonalDetector:
             hold=hold,
             minimum_relative=minimum_relative,
             minimum_absolute=minimum_absolute,
+            patience=patience,
             tuning=tuning,
         )
         self.seasons = seasons_of(seasons, step)
@@ -128,6 +131,7 @@ class SeasonalDetector:
             hold=max(1, math.ceil(hold / step - 1e-9)),
             minimum_relative=minimum_relative,
             minimum_absolute=minimum_absolute,
+            patience=patience,
         )
         spread = np.sqrt(self.spans.run_gain / (2.0 - self.spans.run_gain))
         self.tails = Tails(series, t, forget=math.exp(-1.0 / (6.0 * ticks)), spread=spread)

@@ -15,7 +15,7 @@ __all__ = ["DEMANDS", "Spans"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-DEMANDS = ("hold", "high_is_bad", "low_is_bad", "minimum_relative", "minimum_absolute", "run_gain")
+DEMANDS = ("hold", "high_is_bad", "low_is_bad", "minimum_relative", "minimum_absolute", "run_gain", "patience")
 """What is demanded of a deviation: arrays too, so that detectors of one step can be ticked as one."""
 
 _STATE = (
@@ -37,7 +37,8 @@ class Spans:
     `outside` counts up to the hold with each value that is outside and down with each that is not; `open` is
     1 from the full hold until the count is back at 0. `shift` is the mean residual since the onset; when a
     shift is adopted, `former` is where the former normal lies from now on, until `former_until`. `period` and
-    `longest` are the shortest and longest season in seconds, `hold` in steps.
+    `longest` are the shortest and longest season in seconds, `hold` in steps, `patience` how many seconds a
+    series may be silent while its span stays open, besides the gaps that are usual.
     """
 
     def __init__(
@@ -52,15 +53,17 @@ class Spans:
         hold: int,
         minimum_relative: float,
         minimum_absolute: float,
+        patience: float = 0.0,
     ) -> None:
         self._tuning = tuning
-        self._step, self._period, self._longest = step, period, longest
+        self._step, self._period, self.longest = step, period, longest
         self._gain = 1.0 / max(6.0, tuning.level * period / step)
         self.hold = np.full(series, float(hold))
         self.high_is_bad = np.full(series, polarity is not Polarity.LOW_IS_BAD)
         self.low_is_bad = np.full(series, polarity is not Polarity.HIGH_IS_BAD)
         self.minimum_relative = np.full(series, minimum_relative)
         self.minimum_absolute = np.full(series, minimum_absolute)
+        self.patience = np.full(series, patience)
         # What is judged is a mean over about the hold time: a run of values says more than each of them.
         self.run_gain = 2.0 / (self.hold + 1.0)
         self.outside = np.zeros(series)
@@ -111,20 +114,25 @@ class Spans:
         self.shift += gain * (residual - self.shift)
         self.shift_spread += gain * (np.abs(residual - self.shift) - self.shift_spread)
         patience = np.where(cold, tuning.adopt_cold, tuning.adopt) * self._period
-        lasted = now & (at - self.since >= np.maximum(patience, 2 * self.hold * self._step))
+        lasted = now & ok & (at - self.since >= np.maximum(patience, 2 * self.hold * self._step))
         return lasted | (self.harmless >= max(10.0, tuning.adopt_harmless * self._period / self._step))
 
     def adopt(self, at: float, which: Bools) -> None:
         """End the spans of `which`; for the longest season more the former normal is normal too."""
         self.former = np.where(which, -self.shift, self.former)
-        self.former_until = np.where(which, at + self._longest, self.former_until)
+        self.former_until = np.where(which, at + self.longest, self.former_until)
         self.harmless[which] = 0.0
         self.shift_count[which] = 0.0
         self.close(which)
 
     def silent(self, silence: Floats) -> None:
-        """End the spans of series that were not heard of for longer than their hold; `silence` in seconds."""
-        self.close((self.open > 0) & (silence > np.maximum(self.hold + 1, 5) * self._step))
+        """End the spans of series that were not heard of for longer than their patience; `silence` in seconds."""
+        self.close((self.open > 0) & (silence > self.usual_gap + self.patience))
+
+    @property
+    def usual_gap(self) -> Floats:
+        """For how many seconds a series may give no value without being called silent; (S,)."""
+        return np.asarray(np.maximum(self.hold + 1, 5) * self._step)
 
     def close(self, which: Bools) -> None:
         """End the spans of `which`."""

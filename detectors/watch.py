@@ -22,6 +22,8 @@ __all__ = ["Band", "Judgement", "Watch"]
 
 Floats = NDArray[np.float64]
 _HOUR = 3_600.0
+# How long a deviation stays open after its series fell silent: a restart takes less, and who was called has looked.
+_PATIENCE = 1_800.0
 
 _log = logging.getLogger("watchkeeper.detectors")
 
@@ -73,6 +75,7 @@ class Watch:
         self.step = parse_duration(detector.step) / pace
         self.hold = parse_duration(detector.hold) / pace
         self.auto = parse_duration(detector.window) / pace
+        self.patience = _PATIENCE / pace
         self.seasons = tuple(parse_duration(text) / pace for text in detector.seasons)
         self.place: int | None = None
         self.labels: list[Mapping[str, str]] = []
@@ -95,6 +98,7 @@ class Watch:
             hold=self.hold,
             minimum_relative=d.minimum_relative,
             minimum_absolute=d.minimum_absolute,
+            patience=self.patience,
         )
 
     @property

@@ -19,11 +19,12 @@ MAX_BODY = 8 * 1024 * 1024
 """Bodies of more bytes are refused."""
 
 _LIBRARY = "/library/"
+_KIND = "watchkeeper_kind"
 
 
 class _Alert(msgspec.Struct):
     labels: dict[str, str]
-    status: str = "firing"
+    status: str = ""
     annotations: dict[str, str] = {}
     startsAt: str = ""  # noqa: N815  the names of the sender
     endsAt: str = ""  # noqa: N815
@@ -45,7 +46,7 @@ def alertmanager(body: bytes) -> list[Delivery]:
     Raises WebhookError with one line that says what is wrong. A body without the status of the single alert
     (Alertmanager before 0.16) takes the group's; one without fingerprint gets ours, over the labels.
     `truncatedAlerts` is handed on as annotation `truncated_alerts` of the first delivery. Alerts that carry
-    the label `watchkeeper_kind="deviation"` are deviations that came through Alertmanager.
+    the label `watchkeeper_kind="deviation"` are deviations that came through Alertmanager; the label is taken off.
     """
     if len(body) > MAX_BODY:
         raise WebhookError(f"the body has {len(body)} bytes, allowed are {MAX_BODY}: lower max_alerts of the webhook")
@@ -53,6 +54,8 @@ def alertmanager(body: bytes) -> list[Delivery]:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WebhookError(f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise WebhookError("the body is nested too deeply for an Alertmanager webhook") from None
     if not isinstance(decoded, dict) or "alerts" not in decoded or "version" not in decoded:
         found = ", ".join(sorted(map(str, decoded))[:8]) if isinstance(decoded, dict) else type(decoded).__name__
         raise WebhookError(
@@ -80,6 +83,7 @@ def _delivery(payload: _Body, index: int, alert: _Alert) -> Delivery:
     if starts is None:
         raise WebhookError(f"alerts[{index}].startsAt is missing")
     labels = _plain(alert.labels)
+    kind = labels.pop(_KIND, "alert")
     annotations = _plain(alert.annotations)
     annotations.pop("truncated_alerts", None)
     runbook = _runbook(annotations, labels)
@@ -87,7 +91,7 @@ def _delivery(payload: _Body, index: int, alert: _Alert) -> Delivery:
         annotations["runbook"] = runbook
     return Delivery(
         source="alertmanager",
-        kind="deviation" if labels.get("watchkeeper_kind") == "deviation" else "alert",
+        kind="deviation" if kind == "deviation" else "alert",
         status="firing" if status == "firing" else "resolved",
         labels=labels,
         annotations=annotations,
@@ -107,7 +111,10 @@ def _runbook(annotations: Mapping[str, str], labels: Mapping[str, str]) -> str:
     """The library key: annotation or label `runbook`, or the end of a `runbook_url` after `/library/`."""
     if key := annotations.get("runbook") or labels.get("runbook"):
         return key
-    path = urlsplit(annotations.get("runbook_url", "")).path
+    try:
+        path = urlsplit(annotations.get("runbook_url", "")).path
+    except ValueError:  # no URL, for example a template that was not filled in: no reason to lose the whole group
+        return ""
     return unquote(path.partition(_LIBRARY)[2].strip("/")) if _LIBRARY in path else ""
 
 

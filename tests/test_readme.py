@@ -70,9 +70,7 @@ def test_a_server_starts_and_ends_cleanly(tmp_path: Path, line: str) -> None:
             [*MAIN, "config", "example", "--for", purpose], capture_output=True, text=True, check=True, timeout=60
         ).stdout
         if line.startswith("watchkeeper serve"):
-            text = text.replace("# prometheus:", "prometheus:").replace(
-                "#   url: http://127.0.0.1:9090", "  url: http://127.0.0.1:9090"
-            )
+            text = "store:\n  prometheus:\n    url: http://127.0.0.1:9090\n"
         (tmp_path / file).write_text(text)
     address = f"127.0.0.1:{free_port()}"
     words = shlex.split(re.sub(r" --listen \S+", "", line))[1:]

@@ -6,15 +6,18 @@ with a unit (`15s`) and are seconds here. Secrets stand in files or the environm
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import DefinitionError, SettingsError
+from watchkeeper.paths import anchored
 from watchkeeper.yaml import Document, Place, read_document
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "Target",
     "load",
     "parse",
+    "secrets_of",
 ]
 
 
@@ -58,9 +62,15 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             except KeyError:
                 raise SettingsError(f"secret: environment variable {self.env} is not set") from None
         try:
-            return Path(self.file).read_text(encoding="utf-8").rstrip("\r\n")
+            text = Path(self.file).read_text(encoding="utf-8")
         except OSError as error:
             raise SettingsError(f"secret: cannot read {self.file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"secret: {self.file} is not UTF-8 text: its first line is the secret") from None
+        first = text.partition("\n")[0].rstrip("\r")
+        if not first or not first.isprintable():
+            raise SettingsError(f"secret: the first line of {self.file} is empty or holds control characters")
+        return first
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +86,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_series: int = 10_000
     options: dict[str, Any] = {}
 
+    def __post_init__(self) -> None:
+        _check_url(self.url, any_scheme=True)
+
 
 class Prometheus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A metrics store that speaks the Prometheus HTTP API."""
@@ -87,6 +100,9 @@ class Prometheus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tenant: str = ""
     ca_file: str = ""
     timeout: Seconds = Seconds(30)
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +120,9 @@ class AlertmanagerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     password: Secret | None = None
     bearer: Secret | None = None
     timeout: Seconds = Seconds(10)
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
 
 
 class AlertOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,13 +217,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two targets are named {name!r}: every target needs a name of its own")
-        if self.pace < 1:
+        if not 1 <= self.pace < math.inf:
             raise ValueError(f"pace is {self.pace:g}: it is at least 1")
 
     @property
     def listener(self) -> Listener:
         """The address of `listen`."""
         return Listener.parse(self.listen)
+
+
+def _check_url(url: str, *, any_scheme: bool = False) -> None:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  a port that is none is found when it is asked for
+    except ValueError as error:
+        raise ValueError(f"{url!r} is not a URL: {error}") from None
+    if not any_scheme and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ValueError(f"{url!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
 
 
 def _check_durations(*texts: str | None) -> None:
@@ -227,6 +256,13 @@ def load(path: str | Path) -> Settings:
     return parse(text, str(path))
 
 
+def secrets_of(settings: Settings) -> list[Secret]:
+    """Every secret that the settings name."""
+    places = (*settings.targets, settings.store.prometheus, settings.alertmanager)
+    found = [getattr(place, name, None) for place in places for name in ("password", "bearer")]
+    return [secret for secret in found if secret is not None]
+
+
 def parse(text: str, path: str = "watchkeeper.yaml") -> Settings:
     """The settings of a YAML text; relative paths in it are relative to the directory of `path`. Raises
     SettingsError.
@@ -236,7 +272,7 @@ def parse(text: str, path: str = "watchkeeper.yaml") -> Settings:
     if not isinstance(value, Mapping):
         raise SettingsError(f"{path}:1: expected settings such as `targets:`, found {_shown(value)}")
     try:
-        settings = msgspec.convert(value, Settings, dec_hook=_decode)
+        settings = msgspec.convert(anchored(value, Path(path).parent, Settings().data), Settings, dec_hook=_decode)
         settings.listener  # noqa: B018  an address that cannot be read must fail here, with its line
     except msgspec.ValidationError as error:
         raise SettingsError(_located(str(error), document)) from None
@@ -250,9 +286,12 @@ def _decode(kind: type, value: object) -> object:
         if not isinstance(value, str):
             raise ValueError(f"expected a duration with a unit, such as {value}s or 5m, found {_shown(value)}")
         try:
-            return Seconds(parse_duration(value))
+            seconds = parse_duration(value)
         except DefinitionError as error:
             raise ValueError(str(error)) from None
+        if seconds <= 0:
+            raise ValueError(f"expected a duration longer than 0, found {value!r}")
+        return Seconds(seconds)
     raise NotImplementedError(kind)
 
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from watchkeeper.errors import WatchkeeperError
+
 __all__ = [
     "ServerError",
     "ServerProcess",
@@ -38,7 +40,7 @@ _PORTS = range(15_000, 32_000)
 _handed_out: set[int] = set()
 
 
-class ServerError(RuntimeError):
+class ServerError(WatchkeeperError):
     """A server did not start, or did not answer in time."""
 
 

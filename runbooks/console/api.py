@@ -160,14 +160,18 @@ def _sse(event: Event) -> str:
     return f"id: {event.id}\nevent: change\ndata: {json.dumps(data)}\n\n"
 
 
-def healthz(request: Request) -> Response:
-    """`/healthz`: the process answers."""
+async def healthz(request: Request) -> Response:
+    """`/healthz`: the process answers, without a thread that slow pages could hold."""
     return PlainTextResponse("ok\n")
 
 
-def readyz(request: Request) -> Response:
+async def readyz(request: Request) -> Response:
     """`/readyz`: 200 when the journal answers and every part is well, else 503 with a line for each that is not."""
     console = console_of(request)
+    return await anyio.to_thread.run_sync(_readiness, console, limiter=console.probe_threads)
+
+
+def _readiness(console: Console) -> Response:
     parts: dict[str, str | None] = {}
     try:
         console.engine.journal.incidents(limit=1)
@@ -181,9 +185,13 @@ def readyz(request: Request) -> Response:
     return PlainTextResponse("\n".join(lines) + "\n", 200 if ready else 503)
 
 
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """`/metrics`: what the application exposes, what the run engine and the console count."""
     console = console_of(request)
+    return await anyio.to_thread.run_sync(_exposed, console, limiter=console.probe_threads)
+
+
+def _exposed(console: Console) -> Response:
     text = console.metrics() if console.metrics is not None else b""
     at = console.clock()
     own = [*console.counters.samples(at), *engine_samples(console.engine.statistics(), at)]

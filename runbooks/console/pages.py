@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from runbooks.console.views import document_view, incident_row, run_view, system
 from runbooks.console.words import shown_in_timeline
 from runbooks.errors import Unknown
 from runbooks.records import AlertRecord, Incident
-from watchkeeper.errors import WatchkeeperError
+from watchkeeper.errors import StoreError, UnsupportedQuery, WatchkeeperError
 from watchkeeper.queries import scaled
 
 __all__ = ["demo", "incident", "incident_page", "incidents", "library", "runbook", "targets"]
@@ -163,12 +164,14 @@ def _down(watched: Watched | None) -> int:
 
 
 def _doubt(watched: Watched | None, at: float) -> str:
-    """Why no incident does not mean that all is well; empty when it does."""
+    """Why no incident does not mean that all is well; empty when it does, or when others know."""
     if watched is None:
         return ""
     down = _down(watched)
-    if down:
-        return "1 target does not answer" if down == 1 else f"{down} targets do not answer"
+    found = ["1 target does not answer" if down == 1 else f"{down} targets do not answer"] if down else []
+    found += watched.problems
+    if found:
+        return "; ".join(found)
     if not watched.targets:
         return "nothing is watched"
     if not all(target.up for target in watched.targets):
@@ -190,6 +193,12 @@ def _charts(console: Console, found: Incident, alerts: Sequence[AlertRecord]) ->
         at = now if end is None else min(now, end + max(60.0 / console.pace, _AFTER * (end - alert.starts_at)))
         try:
             band = console.band_of(alert, at)
+        except UnsupportedQuery as error:  # no fault of the store: the others may have their charts
+            problem = str(error)
+            continue
+        except StoreError as error:
+            problem = str(error)
+            break  # the next would wait for the same store
         except WatchkeeperError as error:
             problem = str(error)
             continue
@@ -231,13 +240,19 @@ def _trends(console: Console) -> list[Trend]:
     found = []
     now = console.clock()
     width = _TREND_SECONDS / console.pace
+    store, lookup = console.store, console.lookup
+    if store is None or lookup is None:
+        return []
+    step, auto = width / _TREND_POINTS, 300.0 / console.pace
     for key, title in console.trends:
-        if console.store is None or console.lookup is None:
-            break
         try:
-            query = scaled(console.lookup(key), console.pace)
-            step = width / _TREND_POINTS
-            matrix = console.store.range(query, now - width, now, step, auto=300.0 / console.pace)
+            query = scaled(lookup(key), console.pace)
+            ask = partial(store.range, query, now - width, now, step, auto=auto)
+            matrix = console.patience.ask(("trend", key), ask)
+        except UnsupportedQuery:
+            continue
+        except StoreError:
+            break  # the next would wait for the same store
         except (KeyError, WatchkeeperError):
             continue
         if not matrix.series:

@@ -53,12 +53,16 @@ class TargetStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What is watched now; `evaluated_at` is when rules or detectors were last evaluated, None if never."""
+    """What is watched now; `evaluated_at` is when rules or detectors were last evaluated, None if never.
+
+    `problems` are short lines, each a reason why silence does not mean that all is well: "3 rules give no answer".
+    """
 
     targets: tuple[TargetStatus, ...] = ()
     alerts: int = 0
     detectors: int = 0
     evaluated_at: float | None = None
+    problems: tuple[str, ...] = ()
 
 
 class WatchedSource(Protocol):

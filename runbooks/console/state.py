@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 
 from runbooks.console import numbers, words
 from runbooks.console.hub import Hub
+from runbooks.console.patience import Patience
 from runbooks.console.ports import Band, BandSource, FaultSwitch, Health, WatchedSource
 from runbooks.console.security import TOKEN_COOKIE, new_token
 from runbooks.console.telemetry import Counters
@@ -53,22 +54,26 @@ class Console:
     pace: float
     # Webhooks have threads of their own: slow pages do not hold them up. The engine says when it has too many.
     webhook_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(64))
+    # So have those who ask how the process is: they would take slow pages for a process that hangs.
+    probe_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
     counters: Counters = field(default_factory=Counters)
+    patience: Patience = field(default_factory=Patience)
     environment: jinja2.Environment = field(default_factory=lambda: templates())
     _bands: dict[tuple[str, str], tuple[float, Band | None]] = field(default_factory=dict)
 
     def band_of(self, alert: AlertRecord, at: float) -> Band | None:
         """The band of an alert, remembered for a moment: several pages, and their refreshes, ask for the same one.
 
-        Raises StoreError.
+        Raises StoreError, for a while without asking again.
         """
-        if self.band is None:
+        source = self.band
+        if source is None:
             return None
         key, moment = (alert.incident_id, alert.fingerprint), time.monotonic()
         kept = self._bands.get(key)
         if kept is not None and moment - kept[0] < _BAND_SECONDS:
             return kept[1]
-        found = self.band(alert, at)
+        found = self.patience.ask(key, lambda: source(alert, at))
         if len(self._bands) > 100:
             self._bands.clear()
         self._bands[key] = (moment, found)

@@ -19,9 +19,17 @@ from watchkeeper.deliveries import Delivery
 
 __all__ = ["Writes"]
 
+_LETTERS = "abcdefgh"
+
 
 def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _count(number: int) -> str:
+    """Four digits; more begin with a letter for their number, so that `a10000` sorts after `9999`."""
+    digits = f"{number:04d}"
+    return digits if len(digits) == 4 else _LETTERS[len(digits) - 5] + digits
 
 
 class Writes(Reads):
@@ -58,11 +66,11 @@ class Writes(Reads):
         self.events_written.append(Event(id=number, by=by, data=data or {}, **values))  # type: ignore[arg-type]
 
     def next_incident_id(self) -> str:
-        """A new id: the day and a count, `20260131-0007`; sorts by time."""
+        """A new id: the day and a count, `20260131-0007`; as text, ids sort by time."""
         day = datetime.datetime.fromtimestamp(self.at, datetime.UTC).strftime("%Y%m%d")
         table = schema.incidents
         last = self._connection.execute(sa.select(sa.func.max(table.c.id)).where(table.c.id.like(f"{day}-%"))).scalar()
-        return f"{day}-{int(last.rpartition('-')[2]) + 1 if last else 1:04d}"
+        return f"{day}-{_count(int(last.rpartition('-')[2].lstrip(_LETTERS)) + 1 if last else 1)}"
 
     def add_incident(self, incident: Incident) -> None:
         """Store a new incident."""

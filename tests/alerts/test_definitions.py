@@ -96,3 +96,8 @@ def test_a_harmless_surge_of_load_makes_nothing_fire(rule: Rule, surging: Embedd
     for minutes in (1, 2, 5, 10, 20, 40, 59):
         vector = surging.instant(rule.condition, QUIET + 60.0 * minutes)
         assert vector.values == ()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.name)
+def test_what_a_rule_says_of_itself_overwrites_no_label_of_the_series(rule: Rule) -> None:
+    assert not rule.condition.labels & {"system", "severity", "owner", "alertname"}

@@ -286,3 +286,49 @@ def test_a_shipped_rule_fires(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", WATCHED, ids=lambda rule: rule.name)
 def test_a_shipped_rule_is_quiet(rule: Rule) -> None:
     assert rule.name not in {delivery.name for delivery in judged(rule, fires=False).taken}
+
+
+def shipped_alert(name: str, store: EmbeddedStore, sink: Sink) -> RuleEvaluator:
+    return RuleEvaluator((catalogue().alerts[name],), (), catalogue().query, store, sink)
+
+
+def count(store: EmbeddedStore, name: str, labels: Labels, jumps: Sequence[int]) -> None:
+    """A counter read every 15 s for a quarter of an hour, that rises by one at each of `jumps` (readings)."""
+    for i in range(61):
+        value = float(sum(i >= jump for jump in jumps))
+        store.write([Sample(name, labels, value, START + 15.0 * i)])
+
+
+@pytest.mark.parametrize("failures, fires", [((30,), False), ((30, 40), True)])
+def test_one_failure_of_a_rule_is_not_a_defect_and_two_are(
+    failures: tuple[int, ...], fires: bool, store: EmbeddedStore, sink: Sink
+) -> None:
+    name = "watchkeeper_rule_evaluation_failures_total"
+    count(store, name, {"rule": "Hot", "job": "watchkeeper", "instance": "watchkeeper"}, failures)
+    rules = shipped_alert("RuleFailure", store, sink)
+    rules.evaluate(START + 905.0)
+    assert bool(rules.active()) is fires
+
+
+@pytest.mark.parametrize("deadlocks, fires", [((25, 35, 45), False), ((25, 35, 45, 50), True)])
+def test_three_deadlocks_are_no_alert_and_four_are(
+    deadlocks: tuple[int, ...], fires: bool, store: EmbeddedStore, sink: Sink
+) -> None:
+    count(store, "pg_stat_database_deadlocks", {"datname": "shop", "job": "db", "instance": "a"}, deadlocks)
+    rules = shipped_alert("PostgreSQLDeadlocks", store, sink)
+    rules.evaluate(START + 905.0)
+    assert bool(rules.active()) is fires
+
+
+def test_targets_of_one_name_in_two_systems_and_two_sidecars_are_told_apart(store: EmbeddedStore, sink: Sink) -> None:
+    rules = shipped_alert("TargetDown", store, sink)
+    for at in (START, START + 60, START + 121):
+        for system, sidecar in (("redis", "a:1"), ("postgresql", "a:1"), ("redis", "b:1")):
+            labels = {"target_system": system, "target": "main", "job": "watchkeeper", "instance": sidecar}
+            store.write([Sample("watchkeeper_target_up", labels, 0.0, at)])
+        rules.evaluate(at)
+    told = {(d.labels["target_system"], d.labels["instance"]): d for d in sink.taken if d.status == "firing"}
+    assert set(told) == {("redis", "a:1"), ("postgresql", "a:1"), ("redis", "b:1")}
+    assert len({d.fingerprint for d in told.values()}) == 3
+    assert {d.labels["system"] for d in told.values()} == {"watchkeeper"}
+    assert told["postgresql", "a:1"].annotations["summary"] == "main (postgresql) cannot be read"

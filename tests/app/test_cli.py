@@ -113,6 +113,51 @@ def test_check_fails_with_the_line_of_a_defect(tmp_path: Path) -> None:
     assert "Did you mean redis_memory_used_bytes?" in done.stdout
 
 
+def test_check_resolves_every_secret(tmp_path: Path) -> None:
+    (tmp_path / "watchkeeper.yaml").write_text(
+        "alertmanager: {url: http://127.0.0.1:9093, bearer: {file: /nowhere/a}}\n"
+    )
+    done = run("config", "check", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot read /nowhere/a" in done.stderr
+
+
+def test_build_removes_what_it_wrote_before_and_writes_no_more(tmp_path: Path) -> None:
+    (tmp_path / "out" / "rules").mkdir(parents=True)
+    (tmp_path / "out" / "rules" / "mine.yaml").write_text("groups: []\n")
+    assert run("build", "--out", "out", cwd=tmp_path).returncode == 0
+    rules = (tmp_path / "out" / "rules" / "redis.yaml").read_text()
+    names = [line.split(": ")[1] for line in rules.splitlines() if line.strip().startswith("- alert: ")]
+    assert names
+    off = "".join(f"  {name}: {{enabled: false}}\n" for name in names)
+    (tmp_path / "watchkeeper.yaml").write_text(f"alerts:\n{off}")
+    assert run("build", "--out", "out", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "out" / "rules" / "redis.yaml").exists()
+    assert (tmp_path / "out" / "rules" / "mine.yaml").exists()
+
+
+def test_up_beside_a_prometheus_says_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "watchkeeper.yaml").write_text("store: {prometheus: {url: http://127.0.0.1:9090}}\n")
+    done = run("up", "--listen", "127.0.0.1:0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "type `watchkeeper serve`" in done.stderr
+
+
+def test_a_demo_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("demo", "--headless", "--inject", "none", "--keep", "file/x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--keep file/x: cannot be made" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_runbook_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.md").write_bytes(b"\xff\xfe")
+    done = run("runbook", "lint", "bad.md", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("bad.md: cannot be read")
+
+
 @pytest.mark.parametrize("command", ["up", "collect"])
 def test_a_port_in_use_is_one_line(tmp_path: Path, command: str) -> None:
     (tmp_path / "watchkeeper.yaml").write_text("targets:\n  - {name: this-host, system: host}\n")

@@ -17,11 +17,11 @@ from watchkeeper.stores import Sample, is_stale
 class _Writer:
     def __init__(self) -> None:
         self.batches: list[list[Sample]] = []
-        self.fails = False
+        self.error: Exception | None = None
 
     def write(self, samples: Sequence[Sample]) -> None:
-        if self.fails:
-            raise StoreError("disk full")
+        if self.error is not None:
+            raise self.error
         self.batches.append(list(samples))
 
     def last(self, name: str, **labels: str) -> Sample | None:
@@ -67,8 +67,8 @@ def test_job_and_instance_can_be_named_by_the_target(app: Application, writer: _
 def test_up_and_the_signals_of_the_target_are_written(app: Application, writer: _Writer) -> None:
     _loop(writer, target("shop-1", "shop", app.url)).round()
     assert writer.value("up", job="shop", instance="shop-1") == 1.0
-    assert writer.value("watchkeeper_target_up", target="shop-1", system="shop") == 1.0
-    assert writer.value("watchkeeper_target_scrape_duration_seconds", target="shop-1", system="shop") > 0
+    assert writer.value("watchkeeper_target_up", target="shop-1", target_system="shop") == 1.0
+    assert writer.value("watchkeeper_target_scrape_duration_seconds", target="shop-1", target_system="shop") > 0
     assert writer.value("watchkeeper_build_info", job="watchkeeper") == 1.0
 
 
@@ -119,9 +119,9 @@ def test_a_hanging_target_does_not_delay_the_samples_of_others(app: Application,
 
 def test_a_store_that_fails_does_not_end_the_loop(app: Application, writer: _Writer) -> None:
     loop = _loop(writer, target("shop-1", "shop", app.url))
-    writer.fails = True
+    writer.error = StoreError("disk full")
     loop.round()
-    writer.fails = False
+    writer.error = None
     loop.round()
     assert writer.value("requests_total") == 3.0
 
@@ -133,3 +133,22 @@ def test_it_runs_every_interval_until_it_is_stopped(app: Application, writer: _W
     loop.stop()
     seen = app.requests
     assert not loop._thread.is_alive() and app.requests == seen
+
+
+@pytest.mark.parametrize("error", [StoreError("disk full"), ValueError("not a sample"), OSError("no space")])
+def test_whatever_the_store_raises_collection_goes_on(app: Application, writer: _Writer, error: Exception) -> None:
+    loop = _loop(writer, target("shop-1", "shop", app.url), interval=0.05)
+    writer.error = error
+    loop.start()
+    wait_until(lambda: app.requests >= 3, seconds=5)
+    writer.error = None
+    wait_until(lambda: writer.last("requests_total") is not None, seconds=5)
+    loop.stop()
+
+
+def test_an_interval_of_zero_is_a_short_one(app: Application, writer: _Writer) -> None:
+    loop = _loop(writer, target("shop-1", "shop", app.url), interval=0.0)
+    loop.start()
+    wait_until(lambda: writer.last("requests_total") is not None and app.requests >= 2, seconds=5)
+    assert loop._thread.is_alive()
+    loop.stop()

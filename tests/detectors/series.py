@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -79,6 +80,20 @@ class FakeStore:
 
     def series(self, what: Signal | Selection[Signal], start: float, end: float) -> Sequence[Labels]:
         return [dict(labels) for labels in self.series_of]
+
+
+class HangingStore(FakeStore):
+    """A store that gives no range before it is released."""
+
+    def __init__(self, series: Mapping[tuple[tuple[str, str], ...], Callable[[float], float | None]]) -> None:
+        super().__init__(series)
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    def range(self, query: Query, start: float, end: float, step: float, *, auto: float = 300.0) -> Matrix:
+        self.entered.set()
+        self.release.wait(30)
+        return super().range(query, start, end, step, auto=auto)
 
 
 class Sink:

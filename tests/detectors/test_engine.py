@@ -11,7 +11,7 @@ import pytest
 
 from detectors.engine import DetectionEngine
 from detectors.state import VERSION
-from tests.detectors.series import FakeStore, Samples, Sink
+from tests.detectors.series import FakeStore, HangingStore, Samples, Sink
 from watchkeeper import queries as q
 from watchkeeper.declarations import Detector
 from watchkeeper.queries import Query
@@ -240,7 +240,7 @@ def test_a_restart_neither_forgets_nor_fires(tmp_path: Path, sink: Sink) -> None
     first = engine(store, sink, state_path=path)
     first.warm_up(START)
     run(first, START, START + 5 * HOUR)
-    first.stop()
+    first.save()
     second = engine(store, sink, state_path=path)
     second.warm_up(START + 6 * HOUR)
     assert store.asked[-1][0] > START + 4 * HOUR
@@ -364,3 +364,168 @@ def test_what_deviates_at_the_newest_value_of_the_history_is_told(sink: Sink) ->
     assert sink.got == []
     found.tick(START)
     assert [d.status for d in sink.got] == ["firing"]
+
+
+def test_starting_does_not_wait_for_a_store_that_hangs(sink: Sink) -> None:
+    store = HangingStore({TOOL: healthy})
+    found = engine(store, sink)
+    begun = time.monotonic()
+    found.start()
+    assert time.monotonic() - begun < 1
+    assert store.entered.wait(10)
+    assert not found.wait_until_warm(0)
+    store.release.set()
+    assert found.wait_until_warm(10)
+    found.stop()
+
+
+def test_stopping_does_not_wait_for_a_store_that_hangs(sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    store = HangingStore({TOOL: healthy})
+    found = engine(store, sink)
+    found.start()
+    assert store.entered.wait(10)
+    begun = time.monotonic()
+    found.stop(0.05)
+    assert time.monotonic() - begun < 5
+    assert "detection ends without its answer" in caplog.text
+    store.release.set()
+
+
+def test_history_that_is_half_learned_is_not_saved(tmp_path: Path, sink: Sink) -> None:
+    path = tmp_path / "detectors.npz"
+    store = HangingStore({TOOL: healthy})
+    found = engine(store, sink, state_path=path)
+    found.start()
+    assert store.entered.wait(10)
+    found.stop(0.05)
+    store.release.set()
+    assert not path.exists()
+
+
+def test_a_stop_is_looked_at_between_detectors(sink: Sink) -> None:
+    store = HangingStore({TOOL: healthy})
+    found = engine(store, sink, detectors=(declare(), declare(key="test.second"), declare(key="test.third")))
+    found.start()
+    assert store.entered.wait(10)
+    thread = found._thread
+    assert thread is not None
+    found.stop(0.05)
+    store.release.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(store.asked) == 1
+
+
+def test_the_thread_learns_from_history_first(sink: Sink) -> None:
+    store = FakeStore({TOOL: faulty(START - 2 * HOUR, START + HOUR)})
+    found = engine(store, sink, clock=lambda: START)
+    found.start()
+    assert found.wait_until_warm(30)
+    found.stop()
+    assert store.asked[0][1] - store.asked[0][0] == 999 * 600
+
+
+def test_a_detector_beside_restored_ones_learns_from_history(tmp_path: Path, sink: Sink) -> None:
+    path = tmp_path / "detectors.npz"
+    store = FakeStore({TOOL: healthy})
+    first = engine(store, sink, state_path=path)
+    first.warm_up(START)
+    first.save()
+    second = engine(store, sink, state_path=path, detectors=(declare(), declare(key="test.second")))
+    second.warm_up(START + HOUR)
+    old, new = (second.watches[key].detector for key in ("test.latency", "test.second"))
+    assert float(new.samples[0]) > 900
+    assert float(old.samples[0]) > 900
+    assert old.last == new.last == START + HOUR - 600
+
+
+def vanishing(begin: float, end: float, back: float = math.inf) -> Callable[[float], float | None]:
+    """Slow from `begin`, nothing from `end`, healthy again from `back`."""
+    return lambda at: healthy(at) if at < begin or at >= back else 4.1 if at < end else None
+
+
+def test_a_deviation_whose_series_vanishes_stays_open_and_says_so(sink: Sink) -> None:
+    begin = START + HOUR
+    found = engine(FakeStore({TOOL: vanishing(begin, begin + HOUR)}), sink)
+    found.warm_up(START)
+    run(found, START, begin + 2 * HOUR + 600)
+    assert {d.status for d in sink.got} == {"firing"}
+    text = sink.got[-1].annotations["description"]
+    assert text.startswith("p95 tool latency of search was 4.1 s")
+    assert "The series is silent since 01:50 UTC: whether it still deviates is unknown." in text
+    assert "silent" not in sink.got[0].annotations["description"]
+
+
+def test_a_deviation_whose_series_stays_away_ends_without_calling_it_well(sink: Sink) -> None:
+    begin = START + HOUR
+    found = engine(FakeStore({TOOL: vanishing(begin, begin + HOUR)}), sink)
+    found.warm_up(START)
+    run(found, START, begin + 4 * HOUR)
+    assert [d.status for d in sink.got].count("resolved") == 1
+    last = sink.got[-1]
+    assert last.status == "resolved"
+    text = last.annotations["description"]
+    assert "is silent since 01:50 UTC: whether it is well is unknown" in text
+    assert "as expected" not in text
+    # Half an hour longer than the gaps that are usual, which are five steps here.
+    assert last.ends_at is not None
+    assert last.ends_at == pytest.approx(begin + HOUR - 600 + 3_000 + 1_800, abs=601)
+
+
+def test_a_deviation_whose_series_comes_back_well_is_as_expected_again(sink: Sink) -> None:
+    begin = START + HOUR
+    found = engine(FakeStore({TOOL: vanishing(begin, begin + HOUR, begin + 2 * HOUR)}), sink)
+    found.warm_up(START)
+    run(found, START, begin + 4 * HOUR)
+    assert [d.status for d in sink.got].count("resolved") == 1
+    assert "is as expected again" in sink.got[-1].annotations["description"]
+
+
+def test_a_shift_that_lasts_is_said_to_be_the_new_normal(sink: Sink) -> None:
+    begin = START + HOUR
+    found = engine(FakeStore({TOOL: faulty(begin, math.inf)}), sink)
+    found.warm_up(START)
+    run(found, START, begin + 30 * HOUR)
+    assert [d.status for d in sink.got].count("resolved") == 1
+    text = sink.got[-1].annotations["description"]
+    assert "has not come back" in text and "new normal" in text
+    assert "as expected" not in text
+
+
+def test_the_patience_with_silence_is_divided_by_the_pace(sink: Sink) -> None:
+    assert engine(FakeStore({}), sink, pace=20.0).watches["test.latency"].patience == 90.0
+
+
+def test_the_last_samples_are_kept_for_metrics(sink: Sink) -> None:
+    store = FakeStore({TOOL: healthy})
+    found = engine(store, sink)
+    assert found.samples(START) == []
+    found.warm_up(START)
+    found.tick(START + 600)
+    found.tick(START + 601)  # nothing is due: what was said still holds
+    kept = {s.name: s for s in found.samples(START + 700)}
+    assert kept["watchkeeper_detector_up"].value == 1.0
+    assert kept["watchkeeper_detector_expected"].labels == {"tool": "search", "detector": "test.latency"}
+    assert {s.time for s in kept.values()} == {START + 700}
+    store.broken = True
+    found.tick(START + 1_800)
+    assert [(s.name, s.value) for s in found.samples(START + 1_800)] == [("watchkeeper_detector_up", 0.0)]
+
+
+def test_the_last_samples_wait_for_no_store(sink: Sink) -> None:
+    store = HangingStore({TOOL: healthy})
+    found = engine(store, sink)
+    found.start(warm_up=False)
+    assert store.entered.wait(10)
+    assert found.samples(START) == []
+    assert found.deviations() == ()
+    store.release.set()
+    found.stop()
+
+
+def test_the_job_of_a_watched_series_is_not_that_of_the_scrape(sink: Sink) -> None:
+    found = engine(FakeStore({(("instance", "a"), ("job", "shop")): healthy}), sink)
+    found.warm_up(START)
+    found.tick(START + 600)
+    expected = next(s for s in found.samples(START) if s.name == "watchkeeper_detector_expected")
+    assert expected.labels == {"exported_instance": "a", "exported_job": "shop", "detector": "test.latency"}

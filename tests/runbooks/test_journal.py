@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,22 @@ def test_pages_of_incidents_and_events(tmp_path: Path) -> None:
     engine.journal.close()
 
 
+@pytest.mark.parametrize("full,following", [("9999", "a10000"), ("a99999", "b100000")])
+def test_a_day_may_have_more_incidents_than_the_digits_of_an_id(tmp_path: Path, full: str, following: str) -> None:
+    engine = new_engine(tmp_path)
+    engine.deliver([firing({"instance": "r0"}, name="A0", runbook="")])
+    first = engine.journal.incidents()[0]
+    day = first.id.partition("-")[0]
+    with engine.journal.writing() as writes:
+        writes.add_incident(replace(first, id=f"{day}-{full}", correlation="full"))
+    engine.deliver([firing({"instance": f"r{n}"}, name=f"A{n}", runbook="") for n in (1, 2)])
+    newest = engine.journal.incidents()
+    assert [one.id for one in newest[1:]] == [f"{day}-{following}", f"{day}-{full}", first.id]
+    older = engine.journal.incidents(before=newest[1].id)
+    assert [one.id for one in older] == [f"{day}-{full}", first.id]
+    engine.journal.close()
+
+
 def test_the_same_text_works_on_postgresql(postgresql_server: PostgreSQLServer) -> None:
     name = "journal"
     if not postgresql_server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
@@ -140,3 +157,9 @@ def test_the_same_text_works_on_postgresql(postgresql_server: PostgreSQLServer) 
         engine.deliver([resolved(firing())])
         assert journal.incident(only_incident(engine)).status == "resolved"
         assert engine.statistics()["runs_unfinished"] == 0
+        first = journal.incident(only_incident(engine))
+        day = first.id.partition("-")[0]
+        with journal.writing() as writes:
+            for count in ("9999", "a10000"):
+                writes.add_incident(replace(first, id=f"{day}-{count}"))
+            assert writes.next_incident_id() == f"{day}-a10001"

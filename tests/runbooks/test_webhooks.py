@@ -75,7 +75,31 @@ def test_truncated_alerts_are_handed_on() -> None:
 
 
 def test_a_deviation_that_came_through_alertmanager() -> None:
-    assert alertmanager(body(labels={"alertname": "x", "watchkeeper_kind": "deviation"}))[0].kind == "deviation"
+    only = alertmanager(body(labels={"alertname": "x", "watchkeeper_kind": "deviation"}))[0]
+    assert only.kind == "deviation"
+    assert only.labels == {"alertname": "x"}
+    assert only.fingerprint == "00ff"
+
+
+def test_an_alert_that_says_nothing_of_a_deviation_is_an_alert() -> None:
+    assert alertmanager(body(labels={"alertname": "x", "watchkeeper_kind": "other"}))[0].kind == "alert"
+
+
+def test_an_alert_without_status_takes_that_of_its_group() -> None:
+    plain = json.loads(body(endsAt="2026-01-02T03:14:05Z"))
+    del plain["alerts"][0]["status"]
+    only = alertmanager(json.dumps({**plain, "status": "resolved"}).encode())[0]
+    assert only.status == "resolved"
+    assert only.ends_at == only.starts_at + 600
+
+
+def test_a_runbook_url_that_is_none_costs_the_runbook_alone() -> None:
+    plain = json.loads(body(annotations={"runbook_url": "https://[{{ wiki }}/redis"}))
+    plain["alerts"].append({**plain["alerts"][0], "annotations": {"runbook": "redis/memory-high"}})
+    first, second = alertmanager(json.dumps(plain).encode())
+    assert "runbook" not in first.annotations
+    assert first.annotations["runbook_url"] == "https://[{{ wiki }}/redis"
+    assert second.annotations["runbook"] == "redis/memory-high"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +118,8 @@ def test_a_deviation_that_came_through_alertmanager() -> None:
         (body(startsAt=""), "alerts[0].startsAt is missing"),
         (body(status="maybe"), "expected firing or resolved"),
         (b" " * (MAX_BODY + 1), "lower max_alerts"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"version": "4", "alerts": [], "more": ' + b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
 def test_a_body_that_is_something_else_is_one_clear_line(data: bytes, message: str) -> None:

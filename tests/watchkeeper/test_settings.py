@@ -6,7 +6,7 @@ import pytest
 
 from watchkeeper.app.commands.config import PURPOSES, example_text
 from watchkeeper.errors import SettingsError
-from watchkeeper.settings import Secret, load, parse
+from watchkeeper.settings import Secret, load, parse, secrets_of
 
 TARGET = "targets:\n  - name: cache\n    system: redis\n"
 
@@ -78,3 +78,57 @@ def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOT_THERE", raising=False)
     with pytest.raises(SettingsError, match="NOT_THERE is not set"):
         Secret(env="NOT_THERE").resolve()
+
+
+def test_relative_paths_begin_at_the_file_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    (tmp_path / "w.yaml").write_text(
+        "definitions: mine\nbills: [bills, /absolute]\n"
+        "runbooks: {journal: 'postgresql://db/journal', logs: {a: a.log}}\n"
+        "targets:\n  - {name: cache, system: redis, password: {file: secret}}\n"
+    )
+    settings = load(tmp_path / "w.yaml")
+    assert settings.data == str(tmp_path / "watchkeeper-data")
+    assert settings.definitions == str(tmp_path / "mine")
+    assert settings.bills == (str(tmp_path / "bills"), "/absolute")
+    assert settings.runbooks.journal == "postgresql://db/journal"
+    assert settings.runbooks.logs == {"a": str(tmp_path / "a.log")}
+    password = settings.targets[0].password
+    assert password is not None
+    assert password.resolve() == "hunter2"
+
+
+def test_only_the_first_line_of_a_secret_file_is_the_secret(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\nsecond line\n")
+    assert Secret(file=str(tmp_path / "token")).resolve() == "s3cret"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\x07b\n", b"\xff\xfe"])
+def test_a_secret_that_cannot_be_one_is_refused_without_showing_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(SettingsError, match=f"{tmp_path}/token") as caught:
+        Secret(file=str(tmp_path / "token")).resolve()
+    assert "\x07" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text,message",
+    [
+        ("scrape_interval: 0s\n", "w.yaml:1: scrape_interval: expected a duration longer than 0"),
+        ("pace: .nan\n", "pace is nan"),
+        (TARGET + "    url: 'redis://[::1'\n", r"w.yaml:2: targets\[0\]: 'redis://\[::1' is not a URL"),
+        ("alertmanager: {url: nonsense}\n", "w.yaml:1: alertmanager: 'nonsense' is not a URL: write http://HOST:PORT"),
+        ("store: {prometheus: {url: 'http://a:b'}}\n", "is not a URL"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_now(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        parse(text, "w.yaml")
+
+
+def test_every_secret_is_found() -> None:
+    settings = parse(
+        TARGET + "    password: {env: A}\nstore: {prometheus: {url: http://p, bearer: {env: B}}}\n"
+        "alertmanager: {url: http://a, password: {env: C}}\n"
+    )
+    assert [secret.env for secret in secrets_of(settings)] == ["A", "B", "C"]

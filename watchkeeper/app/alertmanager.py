@@ -13,7 +13,9 @@ from watchkeeper.deliveries import Delivery
 from watchkeeper.errors import StoreError
 from watchkeeper.settings import AlertmanagerSettings
 
-__all__ = ["AlertmanagerSink"]
+__all__ = ["KIND_LABEL", "AlertmanagerSink"]
+
+KIND_LABEL = "watchkeeper_kind"
 
 # Alertmanager resolves an alert by itself this long after it was last sent; it is sent again four times as often.
 _LASTS = 240.0
@@ -52,7 +54,8 @@ class AlertmanagerSink:
 def _alert(delivery: Delivery) -> dict[str, Any]:
     ends = delivery.ends_at if delivery.status == "resolved" else datetime.now(UTC).timestamp() + _LASTS
     return {
-        "labels": dict(delivery.labels),
+        # The webhook that comes back has no field for it, and a deviation is shown with its band.
+        "labels": dict(delivery.labels) | ({KIND_LABEL: "deviation"} if delivery.kind == "deviation" else {}),
         "annotations": {name: value for name, value in delivery.annotations.items() if value},
         "startsAt": _time(delivery.starts_at),
         "endsAt": _time(ends if ends is not None else delivery.starts_at),

@@ -8,8 +8,10 @@ from typing import Any
 from watchkeeper.app.load import package
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.durations import parse_duration
+from watchkeeper.labels import TARGET_LABELS
 from watchkeeper.queries import Query, narrowed, scaled
 from watchkeeper.queries.nodes import COMPARISONS, Binary, Number
+from watchkeeper.settings import Settings
 from watchkeeper.stores import Matrix, Store
 
 __all__ = ["Charts"]
@@ -22,11 +24,12 @@ _BEFORE = 3600.0
 class Charts:
     """Gives the console the chart of an alert (its query and threshold) or a deviation (its query and band)."""
 
-    def __init__(self, catalogue: Catalogue, store: Store, detection: Any, pace: float) -> None:
+    def __init__(self, catalogue: Catalogue, store: Store, detection: Any, settings: Settings) -> None:
         self._catalogue = catalogue
         self._store = store
         self._detection = detection
-        self._pace = pace
+        self._pace = settings.pace
+        self._target_labels = frozenset(settings.target_labels)
 
     def band(self, alert: Any, at: float) -> Any:
         """The chart up to `at`, or None for an alert that is not of the catalogue. Raises StoreError."""
@@ -64,7 +67,7 @@ class Charts:
         if query is None:
             return None
         matrix = self._store.range(
-            narrowed(scaled(query, self._pace), _own(alert.labels)),
+            narrowed(scaled(query, self._pace), self._own(query, alert.labels)),
             start,
             end,
             max((end - start) / _POINTS, 1.0),
@@ -82,6 +85,13 @@ class Charts:
             op=op,
         )
 
+    def _own(self, query: Query, labels: Mapping[str, str]) -> dict[str, str]:
+        """The labels of the alert that its series have: not those that the rule or Prometheus' external_labels
+        added.
+        """
+        foreign = TARGET_LABELS - self._target_labels
+        return {name: value for name, value in labels.items() if name in query.labels and name not in foreign}
+
 
 def condition(query: Query, op: str, threshold: float | None) -> tuple[Query | None, str, float | None]:
     """What can be drawn of an alert's condition: a query, and the threshold that it is compared with."""
@@ -92,11 +102,6 @@ def condition(query: Query, op: str, threshold: float | None) -> tuple[Query | N
     if isinstance(query, Binary) and query.operator in COMPARISONS:
         return query.left, query.operator, None
     return None, op, None
-
-
-def _own(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels of the series, without those that the alert added."""
-    return {name: value for name, value in labels.items() if name not in {"alertname", "severity", "system", "owner"}}
 
 
 def _row(matrix: Matrix, labels: Mapping[str, str]) -> Any:

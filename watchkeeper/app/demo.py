@@ -28,6 +28,8 @@ PACE = 20.0
 HISTORY_DAYS = 3
 BILL_DAYS = 90
 _SCRAPE_SECONDS = 1.0
+# Detectors learn their past before the demo is said to be ready; a machine that takes longer goes on learning.
+_WARM_SECONDS = 60.0
 
 RUNBOOKS: Mapping[str, str] = {
     "tool-latency": "agent_platform/tool-latency",
@@ -123,6 +125,7 @@ def open_demo(
         say(f"simulating {HISTORY_DAYS} days of its past")
         _write_history(example, loop, platform, seed=seed, pace=pace)
         loop.start()
+        loop.detection.wait_until_warm(_WARM_SECONDS)
         yield Demo(loop, faults, platform, pace, settings)
 
 

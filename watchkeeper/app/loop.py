@@ -7,7 +7,8 @@ part is loaded by name and speaks to the others through the protocols of `watchk
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from watchkeeper.catalogue import Catalogue
 from watchkeeper.clock import Clock, now
 from watchkeeper.deliveries import DeliverySink
 from watchkeeper.errors import SettingsError, StoreError
-from watchkeeper.settings import Listener, Settings, Target
+from watchkeeper.settings import Listener, Settings, Target, secrets_of
 from watchkeeper.stores import Store
 
 __all__ = ["Extras", "Loop"]
@@ -58,7 +59,7 @@ class Loop:
         self, everything: Everything, *, evaluate: bool = True, listen: str | None = None, extras: Extras | None = None
     ) -> None:
         self.settings: Settings = everything.settings
-        self.catalogue = _watched_only(everything.catalogue, self.settings)
+        self.catalogue = _watched_only(everything.catalogue, self.settings, evaluate)
         self._extras = extras or Extras()
         self._evaluate = evaluate
         self._closers: list[Any] = []
@@ -85,10 +86,10 @@ class Loop:
         self.scraping: Any = None
         if self._evaluate:
             self._collection()
-        self.evaluator = self._rules() if self._evaluate else None
+        self.evaluator: Any = self._rules() if self._evaluate else None
         self.detection = self._detection()
         self.telemetry = self._telemetry()
-        self.charts = Charts(self.catalogue, self.store, self.detection, settings.pace)
+        self.charts = Charts(self.catalogue, self.store, self.detection, settings)
         self.console = self._console(console, listener, address)
         _log.debug("made at %s", clock())
 
@@ -122,6 +123,11 @@ class Loop:
         """The store that queries are asked of, and the one that samples are written to (None with a Prometheus)."""
         settings = self.settings
         if settings.store.prometheus is not None:
+            if self._evaluate:
+                raise SettingsError(
+                    "store.prometheus: there Prometheus collects and evaluates: type `watchkeeper serve`, and "
+                    "`watchkeeper collect` beside the targets"
+                )
             store = package("watchkeeper.stores.prometheus").PrometheusStore.from_settings(settings.store.prometheus)
             return store, None
         if not self._evaluate:
@@ -157,7 +163,7 @@ class Loop:
             endpoints=settings.runbooks.endpoints,
             sql={target.name: _dsn(target) for target in settings.targets if target.system == "postgresql"},
             commands=settings.runbooks.commands,
-            secrets=lambda: _secrets(settings.targets),
+            secrets=lambda: _secrets(settings),
             pace=settings.pace,
             clock=extras.clock,
             directory=self.directory,
@@ -169,12 +175,11 @@ class Loop:
         settings = self.settings
         self.sidecar = package("collectors.runtime").Sidecar(settings.targets, clock=self._extras.clock)
         self._add(self.sidecar, start="", stop="close")
-        if self.writer is not None:
-            self.scraping = self._add(
-                package("collectors.loop").ScrapeLoop(
-                    self.sidecar, self.writer, float(settings.scrape_interval), clock=self._extras.clock
-                )
+        self.scraping = self._add(
+            package("collectors.loop").ScrapeLoop(
+                self.sidecar, self.writer, float(settings.scrape_interval), clock=self._extras.clock
             )
+        )
 
     def _rules(self) -> Any:
         return self._add(
@@ -200,7 +205,7 @@ class Loop:
         telemetry = Telemetry(
             sources,
             self.catalogue.signals,
-            shown=() if self.evaluator is None else (self.evaluator.samples,),
+            shown=[part.samples for part in (self.evaluator, self.detection) if part is not None],
             writer=self.writer,
             interval=float(self.settings.scrape_interval),
             clock=self._extras.clock,
@@ -222,7 +227,6 @@ class Loop:
             state_path=self.directory / "detectors.state",
             writer=self.writer,
         )
-        self._starters.append(lambda: engine.warm_up(self._extras.clock()))
         return self._add(engine)
 
     def _deviation_sink(self) -> DeliverySink:
@@ -242,7 +246,7 @@ class Loop:
         self._app = package("runbooks.console").create_app(
             self.engine,
             band=self.charts.band,
-            watched=self.watched,
+            watched=self.watched if self._evaluate else None,
             store=self.store,
             lookup=lambda key: self.catalogue.queries[key].query,
             trends=[(key, title) for key, title in _TRENDS if key.partition(".")[0] in systems],
@@ -260,8 +264,7 @@ class Loop:
     def watched(self) -> Any:
         """What is watched now, for the console."""
         ports = package("runbooks.console.ports")
-        targets = self.settings.targets if self.sidecar is not None else ()
-        lanes = [self.sidecar.lane(target.name) for target in targets]
+        lanes = [self.sidecar.lane(target.name) for target in self.settings.targets]
         return ports.Watched(
             targets=tuple(
                 ports.TargetStatus(
@@ -275,7 +278,8 @@ class Loop:
             ),
             alerts=len(self.catalogue.alerts) + len(self.catalogue.slos),
             detectors=len(self.catalogue.detectors),
-            evaluated_at=self.evaluator.last if self.evaluator is not None else None,
+            evaluated_at=self.evaluator.last,
+            problems=tuple(f"{part}: {problem}" for part, problem in self.health().items() if problem is not None),
         )
 
     def health(self) -> Mapping[str, str | None]:
@@ -285,21 +289,36 @@ class Loop:
             self.engine.journal.incidents(limit=1)
         except Exception as error:  # noqa: BLE001  whatever is wrong with the disk is what is asked for
             parts["journal"] = " ".join(str(error).split())
-        if self.evaluator is not None:
-            late = self._extras.clock() - (self.evaluator.last or self._extras.clock())
-            limit = max(60.0, 10 * float(self.settings.evaluation_interval))
-            parts["rules"] = None if late < limit else f"no evaluation for {late:.0f} s"
+        running = {thread.name for thread in threading.enumerate()}
+        for part, thread in (("collection", "scrape-loop"), ("rules", "rules"), ("detection", "detection")):
+            if self._evaluate or part == "detection":
+                parts[part] = None if thread in running else "its thread has ended: see the log, and restart"
+        if self.evaluator is not None and parts["rules"] is None:
+            parts["rules"] = self._rules_problem()
         return parts
 
+    def _rules_problem(self) -> str | None:
+        failing = self.evaluator.failing()
+        if failing:
+            names = ", ".join(sorted(failing)[:3]) + (" …" if len(failing) > 3 else "")
+            return f"{len(failing)} give no answer, so what they watch is unknown: {names}"
+        if self.evaluator.last is None:
+            return None  # the first pass is under way
+        late = self._extras.clock() - self.evaluator.last
+        limit = max(60.0, 10 * float(self.settings.evaluation_interval))
+        return None if late < limit else f"no evaluation for {late:.0f} s"
 
-def _watched_only(catalogue: Catalogue, settings: Settings) -> Catalogue:
+
+def _watched_only(catalogue: Catalogue, settings: Settings, evaluate: bool) -> Catalogue:
     """The catalogue with the alerts, SLOs and detectors of systems that are watched here.
 
-    The others have no signals, and what fires on the absence of one would fire for each of them.
+    The others have no signals, and what fires on the absence of one would fire for each of them. Beside a
+    Prometheus all may have some; only the bills are ours to read.
     """
     watched = {target.system for target in settings.targets} | {"watchkeeper", "detectors"}
-    if settings.bills:
-        watched.add("bills")
+    if not evaluate:
+        watched |= catalogue.systems.keys()
+    watched = watched | {"bills"} if settings.bills else watched - {"bills"}
     return replace(
         catalogue,
         alerts={name: alert for name, alert in catalogue.alerts.items() if alert.system in watched},
@@ -317,14 +336,13 @@ def _make_directory(path: Path) -> None:
         ) from None
 
 
-def _secrets(targets: Sequence[Target]) -> list[str]:
+def _secrets(settings: Settings) -> list[str]:
     found = []
-    for target in targets:
-        if target.password is not None:
-            try:
-                found.append(target.password.resolve())
-            except SettingsError:
-                continue  # a missing secret cannot leak; reading the target reports it
+    for secret in secrets_of(settings):
+        try:
+            found.append(secret.resolve())
+        except SettingsError:
+            continue  # a missing secret cannot leak; who needs it reports it
     return found
 
 

@@ -13,7 +13,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 
 from watchkeeper.clock import Clock, now
-from watchkeeper.errors import WatchkeeperError
 from watchkeeper.signals import Counter, Signal
 from watchkeeper.stores import Sample, Writer
 
@@ -92,15 +91,15 @@ class Telemetry:
         if self._writer is None:
             return
         at = self._clock()
-        found = [
-            Sample(sample.name, {**_TARGET, **sample.labels}, float(sample.value), at)
-            for family in self._families(self._sources)
-            for sample in family.samples
-        ]
         try:
+            found = [
+                Sample(sample.name, {**_TARGET, **sample.labels}, float(sample.value), at)
+                for family in self._families(self._sources)
+                for sample in family.samples
+            ]
             self._writer.write(found)
-        except WatchkeeperError as error:
-            _log.warning("own signals are not stored: %s", error)
+        except Exception:  # noqa: BLE001  whatever a part stumbles over now, the next pass may do better
+            _log.exception("own signals are not stored")
 
     def start(self) -> None:
         """Write each interval until `stop`."""

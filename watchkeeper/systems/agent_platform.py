@@ -232,14 +232,15 @@ def _failures(histogram: Histogram, *by: str, over: str | None = None) -> Query:
     return q.or_(failed, 0 * _calls(histogram, *by, over=over))
 
 
-_TOOL, _MODEL_NAME, _QUEUE = "gen_ai_tool_name", "gen_ai_request_model", "queue"
+_TOOL, _MODEL_NAME, _AGENT, _QUEUE = "gen_ai_tool_name", "gen_ai_request_model", "gen_ai_agent_name", "queue"
 _TOOLS, _MODELS = GEN_AI_EXECUTE_TOOL_DURATION_SECONDS, GEN_AI_CLIENT_OPERATION_DURATION_SECONDS
-_TASKS = GEN_AI_WORKFLOW_DURATION_SECONDS
+_TASKS, _RUNS = GEN_AI_WORKFLOW_DURATION_SECONDS, GEN_AI_INVOKE_AGENT_DURATION_SECONDS
 # Every Python process exposes the same names; Watchkeeper's own are in its own dashboard.
 _OTHERS = {"job": is_not("watchkeeper")}
 _MEMORY = PROCESS_RESIDENT_MEMORY_BYTES.where(**_OTHERS)
 _DONE = q.sum_by(q.rate(_TASKS.count.where(error_type="")))
 _COST = q.sum_by(q.rate(WATCHKEEPER_GEN_AI_COST_USD_TOTAL))
+_COST_BY_AGENT = q.sum_by(q.rate(WATCHKEEPER_GEN_AI_COST_USD_TOTAL), _AGENT)
 _TOKENS_USED = q.rate(GEN_AI_CLIENT_TOKEN_USAGE.sum.where(gen_ai_token_type=_TOTAL_TOKENS))
 
 QUERIES: tuple[NamedQuery, ...] = (
@@ -301,12 +302,18 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="agent_platform.cost_rate",
         title="Cost of model calls per hour, by agent",
-        query=q.convert(q.sum_by(q.rate(WATCHKEEPER_GEN_AI_COST_USD_TOTAL), "gen_ai_agent_name"), USD / HOURS),
+        query=q.convert(_COST_BY_AGENT, USD / HOURS),
     ),
     NamedQuery(
         key="agent_platform.cost_per_task",
         title="Cost of model calls per successful task",
         query=q.ratio(_COST, _DONE),
+    ),
+    # An agent that exposes no runs, such as one that is a single call, is counted by its calls.
+    NamedQuery(
+        key="agent_platform.cost_per_run",
+        title="Cost of a run by agent (of a model call, for an agent without runs of its own)",
+        query=q.or_(q.ratio(_COST_BY_AGENT, _calls(_RUNS, _AGENT)), q.ratio(_COST_BY_AGENT, _calls(_MODELS, _AGENT))),
     ),
     NamedQuery(
         key="agent_platform.unpriced_rate",

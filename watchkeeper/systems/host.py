@@ -20,6 +20,7 @@ _FILESYSTEM = ("device", "fstype", "mountpoint")
 _PRESSURE = "a kernel with pressure stall information (psi=1)"
 _CONNTRACK = "the kernel module nf_conntrack"
 _SPEED = "a network device that knows its speed"
+_SYSFS = "sysfs, which a bare chroot does not have"
 
 
 def _gauge(
@@ -197,8 +198,10 @@ NODE_NETWORK_TRANSMIT_ERRS_TOTAL = _counter("network_transmit_errs_total", "Erro
 NODE_NETWORK_TRANSMIT_DROP_TOTAL = _counter(
     "network_transmit_drop_total", "Packets dropped instead of sent.", ONE, _HIGH, _DEVICE
 )
-NODE_NETWORK_UP = _gauge("network_up", "Whether the device is up.", ONE, _LOW, _DEVICE)
-NODE_NETWORK_MTU_BYTES = _gauge("network_mtu_bytes", "Largest packet of a network device.", BYTES, _NEUTRAL, _DEVICE)
+NODE_NETWORK_UP = _gauge("network_up", "Whether the device is up.", ONE, _LOW, _DEVICE, _SYSFS)
+NODE_NETWORK_MTU_BYTES = _gauge(
+    "network_mtu_bytes", "Largest packet of a network device.", BYTES, _NEUTRAL, _DEVICE, _SYSFS
+)
 NODE_NETWORK_SPEED_BYTES = _gauge(
     "network_speed_bytes", "Speed of a network device.", BYTES / SECONDS, _NEUTRAL, _DEVICE, _SPEED
 )

@@ -11,7 +11,10 @@ from watchkeeper.units import ONE, SECONDS, UNIX_TIME
 __all__ = ["QUERIES", "SIGNALS", "SYSTEM"]
 
 _HIGH, _LOW = Polarity.HIGH_IS_BAD, Polarity.LOW_IS_BAD
-_TARGET = ("system", "target")
+# Not `system`: that is the label by which an alert says whose it is, and it would overwrite this one.
+_TARGET = ("target_system", "target")
+# A sidecar elsewhere may have targets of the same names: job and instance of its scrape tell them apart.
+_EACH = ("target", "target_system", "job", "instance")
 
 # The one name here that is not ours: every scrape, by Prometheus or by the embedded loop, leaves it behind.
 UP = Gauge("up", "Whether the last scrape of the target succeeded.", ONE, (), _LOW, origin="Prometheus")
@@ -146,27 +149,27 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="watchkeeper.target_up",
         title="Whether a target was read in time",
-        query=q.min_by(WATCHKEEPER_TARGET_UP, "target", "system"),
+        query=q.min_by(WATCHKEEPER_TARGET_UP, *_EACH),
     ),
     NamedQuery(
         key="watchkeeper.target_scrape_duration",
         title="How long the read of a target took",
-        query=q.max_by(WATCHKEEPER_TARGET_SCRAPE_DURATION_SECONDS, "target"),
+        query=q.max_by(WATCHKEEPER_TARGET_SCRAPE_DURATION_SECONDS, *_EACH),
     ),
     NamedQuery(
         key="watchkeeper.target_series",
         title="Series that a target gave",
-        query=q.max_by(WATCHKEEPER_TARGET_SERIES, "target"),
+        query=q.max_by(WATCHKEEPER_TARGET_SERIES, *_EACH),
     ),
     NamedQuery(
         key="watchkeeper.target_failures_rate",
         title="Reads of a target that failed, per second",
-        query=q.sum_by(q.rate(WATCHKEEPER_TARGET_FAILURES_TOTAL), "target"),
+        query=q.sum_by(q.rate(WATCHKEEPER_TARGET_FAILURES_TOTAL), *_EACH),
     ),
     NamedQuery(
         key="watchkeeper.dropped_series_rate",
         title="Series left out for their number, per second",
-        query=q.sum_by(q.rate(WATCHKEEPER_TARGET_DROPPED_SERIES_TOTAL), "target"),
+        query=q.sum_by(q.rate(WATCHKEEPER_TARGET_DROPPED_SERIES_TOTAL), *_EACH),
     ),
     NamedQuery(
         key="watchkeeper.rule_evaluations_rate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runbooks.engine import EngineSettings
 from runbooks.errors import Overloaded
-from tests.runbooks.console.support import Running, alert, running
+from tests.runbooks.console.support import Client, Running, alert, running
 from watchkeeper.errors import JournalError
 
 
@@ -188,6 +189,28 @@ def test_the_process_is_alive_and_ready(shared: Running) -> None:
     assert shared.client.get("/healthz").text == "ok\n"
     answer = shared.client.get("/readyz")
     assert (answer.status, answer.text) == (200, "journal: ok\n")
+
+
+def test_pages_that_hang_do_not_hold_up_those_who_ask_for_the_health(tmp_path: Path) -> None:
+    go, pages, waiting = threading.Event(), 45, threading.Semaphore(0)  # a page has one of 40 threads
+
+    def hang(alert: object, at: float) -> None:
+        waiting.release()
+        go.wait(30)
+
+    with running(tmp_path, band=hang) as console:
+        incident = console.open()
+        with ThreadPoolExecutor(pages) as threads:
+            try:
+                sent = [threads.submit(Client(console.client.port).get, f"/incidents/{incident}") for _ in range(pages)]
+                for _ in range(40):
+                    assert waiting.acquire(timeout=15)
+                health = [console.client.get(path).status for path in ("/healthz", "/readyz", "/metrics")]
+                assert not any(one.done() for one in sent)
+            finally:
+                go.set()
+            assert {one.result().status for one in sent} == {200}
+    assert health == [200, 200, 200]
 
 
 def test_a_part_that_is_not_well_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runbooks.console import TargetStatus, Watched
-from tests.runbooks.console.support import Running, alert, running
+from tests.runbooks.console.support import QUERIES, Running, alert, running
 from watchkeeper.clock import now
 from watchkeeper.errors import StoreError
 
@@ -38,6 +38,10 @@ def test_while_all_is_well_the_trends_are_shown(shared: Running) -> None:
         (Watched(targets=(TARGET,)), "nothing has been evaluated yet"),
         (Watched(evaluated_at=0.0), "nothing is watched"),
         (Watched(targets=(TARGET,), evaluated_at=0.0), "nothing was evaluated for"),
+        (
+            Watched(targets=(TARGET,), evaluated_at=4e9, problems=("3 rules give no answer: RedisDown, …", "p2")),
+            "That is not to say that all is well: 3 rules give no answer: RedisDown, …; p2.",
+        ),
     ],
 )
 def test_all_is_well_is_not_said_in_doubt(tmp_path: Path, watched: Watched, doubt: str) -> None:
@@ -45,6 +49,25 @@ def test_all_is_well_is_not_said_in_doubt(tmp_path: Path, watched: Watched, doub
         words = console.client.get("/").words
     assert "All is well" not in words
     assert doubt in words
+
+
+def test_what_is_not_evaluated_is_named_beside_open_incidents(tmp_path: Path) -> None:
+    watched = Watched(targets=(TARGET,), evaluated_at=4e9, problems=("1 rule gives no answer: RedisDown",))
+    with running(tmp_path, watched=lambda: watched) as console:
+        console.open()
+        words = console.client.get("/").words
+    assert "1 open incident" in words
+    assert "1 rule gives no answer: RedisDown." in words
+
+
+def test_where_prometheus_collects_the_console_says_that_it_waits(tmp_path: Path) -> None:
+    with running(tmp_path, watched=None) as console:
+        words = console.client.get("/").words
+        assert "Prometheus collects" in console.client.get("/targets").words
+    assert "No incident is open" in words
+    assert "Prometheus collects and evaluates the rules; this console waits for the webhooks of Alertmanager" in words
+    for wrong in ("All is well", "all is well", "Nothing has been evaluated", "nothing is watched"):
+        assert wrong not in words
 
 
 def test_the_list_says_what_waits(console: Running) -> None:
@@ -132,6 +155,54 @@ def test_a_store_that_does_not_answer_costs_the_chart_alone(tmp_path: Path) -> N
         answer = console.client.get(f"/incidents/{incident}")
     assert answer.status == 200
     assert "No chart: the store is away" in answer.words
+
+
+def test_a_page_asks_a_store_that_does_not_answer_once(tmp_path: Path) -> None:
+    asked: list[object] = []
+
+    def broken(alert: object, at: float) -> None:
+        asked.append(alert)
+        raise StoreError("the store is away")
+
+    with running(tmp_path, band=broken) as console:
+        labels = [{"instance": f"r{number}"} for number in range(4)]
+        console.client.webhook(*(alert(labels=one) for one in labels))
+        incident = console.engine.journal.incidents()[0].id
+        assert len(console.engine.journal.alerts(incident)) == 4
+        words = [console.client.get(f"/incidents/{incident}").words for _ in range(3)]
+    assert all("No chart: the store is away" in one for one in words)
+    assert len(asked) == 1
+
+
+def test_the_trends_ask_a_store_that_does_not_answer_once(tmp_path: Path) -> None:
+    class Broken:
+        asked = 0
+
+        def range(self, *_: object, **__: object) -> None:
+            self.asked += 1
+            raise StoreError("the store is away")
+
+    broken, query = Broken(), QUERIES["agent_platform.tool_latency"]
+    trends = [("one", "One"), ("two", "Two"), ("three", "Three")]
+    with running(tmp_path, store=broken, lookup=lambda key: query, trends=trends) as console:
+        statuses = [console.client.get("/").status for _ in range(3)]
+    assert statuses == [200, 200, 200]
+    assert broken.asked == 1
+
+
+def test_external_labels_of_prometheus_disturb_nothing(console: Running) -> None:
+    incident = console.open(labels={"cluster": "eu", "prometheus": "monitoring/main", "replica": "0"})
+    console.until_step(incident, "shift", "waiting_approval")
+    latency = console.step(incident, "latency")
+    assert latency.status == "succeeded"
+    assert all("cluster" not in str(command) for command in latency.commands)
+    answer = console.client.get(f"/incidents/{incident}")
+    assert 'class="band"' in answer.text
+    assert "cluster" in answer.words
+    console.client.webhook(
+        alert(status="resolved", labels={"cluster": "eu", "prometheus": "monitoring/main", "replica": "0"})
+    )
+    assert console.engine.journal.incident(incident).status == "resolved"
 
 
 def test_an_older_run_is_kept_and_shown_without_buttons(console: Running) -> None:

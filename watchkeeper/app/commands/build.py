@@ -12,6 +12,8 @@ from watchkeeper.errors import DefinitionError
 
 __all__ = ["command"]
 
+_MANIFEST = ".watchkeeper-files"
+
 
 @click.command()
 @click.option("--out", "-o", metavar="DIR", required=True, help="Directory to write to; made when it is not there.")
@@ -35,15 +37,28 @@ def command(out: str, config: str | None) -> None:
     if errors:
         raise DefinitionError(f"{errors[0]} ({len(errors)} in all: see `watchkeeper check`)")
     files = _files(everything)
-    root = Path(out)
     try:
-        for name, content in sorted(files.items()):
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        _write(Path(out), files)
     except OSError as error:
         raise DefinitionError(f"{out}: cannot be written: {error.strerror}") from None
     click.echo(f"wrote {len(files)} files below {out}")
+
+
+def _write(root: Path, files: dict[str, bytes]) -> None:
+    """Write the files, and remove those that the last build wrote and this one does not: rules that are gone must
+    not fire.
+    """
+    manifest = root / _MANIFEST
+    before = manifest.read_text(encoding="utf-8").splitlines() if manifest.exists() else []
+    for name in before:
+        path = root / name
+        if name not in files and path.resolve().is_relative_to(root.resolve()):
+            path.unlink(missing_ok=True)
+    for name, content in sorted(files.items()):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    manifest.write_text("".join(f"{name}\n" for name in sorted(files)), encoding="utf-8")
 
 
 def _files(everything: Everything) -> dict[str, bytes]:

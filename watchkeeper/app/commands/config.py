@@ -10,7 +10,7 @@ import msgspec
 
 from watchkeeper.app.load import load_settings
 from watchkeeper.durations import format_duration
-from watchkeeper.settings import Seconds
+from watchkeeper.settings import Seconds, secrets_of
 from watchkeeper.yaml import dump
 
 __all__ = ["command", "example_text"]
@@ -37,9 +37,8 @@ def check_(file: str | None) -> None:
     Exit code 2 with path and line of the first mistake.
     """
     settings = load_settings(file, required=True)
-    for target in settings.targets:
-        if target.password is not None:
-            target.password.resolve()
+    for secret in secrets_of(settings):
+        secret.resolve()
     click.echo(f"{file or 'watchkeeper.yaml'}: {len(settings.targets)} targets, all well")
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import secrets
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -59,11 +60,16 @@ def command(
         raise click.UsageError("--report goes with --headless")
     configure_logging(logging.INFO if verbose else logging.ERROR)
     seed = secrets.randbelow(2**31) if seed is None else seed
+    # What was started must be stopped however the demo ends.
+    signal.signal(signal.SIGTERM, _interrupt)
     directory = Path(keep) if keep else Path(tempfile.mkdtemp(prefix="watchkeeper-demo-"))
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        # PostgreSQL runs as another user when we are root, and must get through.
-        directory.chmod(0o755)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            # PostgreSQL runs as another user when we are root, and must get through.
+            directory.chmod(0o755)
+        except OSError as error:
+            raise SettingsError(f"--keep {directory}: cannot be made: {error.strerror}") from None
         with open_demo(directory.resolve(), listen=listen, seed=seed, pace=pace, say=_say) as demo:
             if headless and inject:
                 return _headless(run_drill(demo, inject, seed, _say), report)
@@ -79,6 +85,10 @@ def command(
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _headless(found: Report, file: str | None) -> int:

@@ -73,8 +73,8 @@ def lint(files: tuple[str, ...], config: str | None) -> int:
                 package("runbooks.parser").parse(Path(file).read_text(encoding="utf-8"), path=file, key=Path(file).stem)
             except DocumentError as error:
                 problems.append(error)
-            except OSError as error:
-                problems.append(DocumentError(f"{file}: cannot be read: {error.strerror}"))
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(DocumentError(f"{file}: cannot be read: {error}"))
     else:
         problems = list(load_library(load_settings(config)).problems)
     for problem in problems:
