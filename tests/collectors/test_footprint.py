@@ -56,7 +56,7 @@ def _measure(targets: list[dict[str, str]], scrapes: int) -> dict[str, object]:
     command = [sys.executable, "-c", textwrap.dedent(_PROGRAM), json.dumps(targets), str(scrapes)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     answer: dict[str, object] = json.loads(done.stdout)
-    assert 'watchkeeper_target_up{target_system="redis",target="redis"} 1.0' in str(answer["text"])
+    assert 'watchkeeper_target_up{target="redis",target_system="redis"} 1.0' in str(answer["text"])
     return answer
 
 

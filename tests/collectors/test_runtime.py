@@ -74,8 +74,8 @@ def test_a_hanging_target_costs_the_others_nothing(sidecars: list[Sidecar]) -> N
         assert time.monotonic() - begun < 1.5
         assert b"requests_total 1.0" in text
         assert _value(text, "redis_up") == 0
-        assert _value(text, 'watchkeeper_target_up{target_system="redis",target="sick"}') == 0
-        assert _value(text, 'watchkeeper_target_up{target_system="shop",target="app"}') == 1
+        assert _value(text, 'watchkeeper_target_up{target="sick",target_system="redis"}') == 0
+        assert _value(text, 'watchkeeper_target_up{target="app",target_system="shop"}') == 1
 
 
 def test_a_target_has_a_timeout_of_its_own(sidecars: list[Sidecar]) -> None:
@@ -93,7 +93,7 @@ def test_a_sick_targets_series_are_left_out(sidecars: list[Sidecar]) -> None:
         app.status = 500
         text = sidecar.scrape()
         assert b"requests_total" not in text
-        assert _value(text, 'watchkeeper_target_up{target_system="shop",target="app"}') == 0
+        assert _value(text, 'watchkeeper_target_up{target="app",target_system="shop"}') == 0
 
 
 def test_the_breaker_leaves_a_failing_target_alone(sidecars: list[Sidecar]) -> None:
@@ -103,7 +103,7 @@ def test_the_breaker_leaves_a_failing_target_alone(sidecars: list[Sidecar]) -> N
             sidecar.scrape()
         text = sidecar.scrape()
         assert app.requests == THRESHOLD
-        assert _value(text, 'watchkeeper_target_breaker_open{target_system="shop",target="app"}') == 1
+        assert _value(text, 'watchkeeper_target_breaker_open{target="app",target_system="shop"}') == 1
         error = sidecar.read("app").error
         assert error is not None and "left alone" in error and "500" in error
 
@@ -123,7 +123,7 @@ def test_series_beyond_the_limit_are_dropped_and_counted(sidecars: list[Sidecar]
         sidecar.scrape()
         text = sidecar.scrape()
         assert len(parsed(text)["a"].points) == 20 and b"\nb " not in text
-        assert _value(text, 'watchkeeper_target_dropped_series_total{target_system="shop",target="app"}') == 62
+        assert _value(text, 'watchkeeper_target_dropped_series_total{target="app",target_system="shop"}') == 62
 
 
 def test_errors_hold_no_password(sidecars: list[Sidecar], caplog: pytest.LogCaptureFixture) -> None:
@@ -154,7 +154,6 @@ def test_two_targets_of_a_system_need_labels_on_one_page() -> None:
         (target("x", "shop"), "no collector of its own"),
         (target("x", "redis", "mongodb://a"), "allowed: redis://, rediss://, unix://"),
         (target("x", "redis", options={"rot": 1}), "unknown option 'rot' of redis"),
-        (target("x", "postgresql", "postgresql://a?nonsense=1"), "its url cannot be read"),
         (target("x", "../redis"), "no collector of its own"),
     ],
 )
