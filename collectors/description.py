@@ -88,11 +88,7 @@ def _module(system: str) -> Collector | None:
 
 def check_target(collector: Collector, target: Target) -> None:
     """Raise SettingsError when the target's url or options do not fit the collector."""
-    try:
-        scheme = urlsplit(target.url).scheme
-        urlsplit(target.url).port  # noqa: B018  raises ValueError when it is no number
-    except ValueError as error:
-        raise SettingsError(f"target {target.name}: its url cannot be read: {error}") from None
+    scheme = urlsplit(target.url).scheme  # that it is a URL, the settings have checked
     if collector.schemes and target.url and scheme not in collector.schemes:
         allowed = ", ".join(f"{one}://" for one in collector.schemes)
         raise SettingsError(
