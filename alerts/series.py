@@ -27,7 +27,7 @@ from watchkeeper.queries.nodes import (
     OverQuery,
     SetOperation,
 )
-from watchkeeper.signals import Counter, Histogram, Matcher, Selection, Signal
+from watchkeeper.signals import Counter, Distribution, Matcher, Selection, Signal
 from watchkeeper.units import UNIX_TIME
 
 __all__ = ["Situation", "Track", "situation"]
@@ -328,7 +328,7 @@ def _track(made: Situation, selection: Selection[Signal]) -> Track:
     signal = selection.signal
     labels = _labels(made, signal, selection.matchers)
     key = (signal.name, tuple(sorted(labels.items())))
-    counter = isinstance(signal, Counter | Histogram)
+    counter = isinstance(signal, Counter | Distribution)
     if key not in made.tracks:
         made.tracks[key] = Track(signal.name, labels, counter)
         if signal.unit == UNIX_TIME:

@@ -6,31 +6,21 @@ before a value is understood once a series and remembered.
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import http.client
 import re
-import socket
-import ssl
-import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from collectors.description import Collector
 from collectors.families import Family, Pairs, Point
-from watchkeeper.clock import monotonic
+from collectors.http import CA_FILE, HttpReader
 from watchkeeper.errors import TargetError
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
 
-__all__ = ["COLLECTOR", "LIMIT_BYTES", "Parser"]
+__all__ = ["COLLECTOR", "ExpositionSession", "Parser"]
 
-# A large kube-state-metrics answers with about that much; more is a mistake that would cost the sidecar its memory.
-LIMIT_BYTES = 10 * 1024 * 1024
-_CHUNK = 64 * 1024
-
+_HEADERS = {"Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1"}
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
 _ESCAPED = re.compile(r"\\(.)")
@@ -122,94 +112,31 @@ def _series(head: str, number: int) -> tuple[str, Pairs]:
 
 
 class ExpositionSession:
-    """One HTTP GET a read, without redirects or proxies."""
+    """One GET a read, and what its text says."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self._http = HttpReader(target)
         self._parser = Parser()
-        self._connection: http.client.HTTPConnection | None = None
+        url = self._http.url
+        self._path = (url.path or "/metrics") + (f"?{url.query}" if url.query else "")
 
     def read(self, deadline: float) -> Sequence[Family]:
-        url = urlsplit(self._target.url)
-        where = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
-        try:
-            text = self._get(deadline)
-        except TimeoutError:
-            raise TargetError(f"{where}: no answer in time") from None
-        except ConnectionRefusedError:
-            raise TargetError(f"{where}: connection refused") from None
-        except (OSError, http.client.HTTPException, zlib.error) as error:
-            raise TargetError(f"{where}: {str(error) or type(error).__name__}") from None
-        except TargetError as error:
-            raise TargetError(f"{where}: {error}") from None
+        """The families of the text. Raises TargetError."""
+        text = self._http.get(self._path, deadline, headers=_HEADERS).decode("utf-8", errors="replace")
         return self._parser.parse(text)
 
     def abort(self) -> None:
-        connection = self._connection
-        sock = connection.sock if connection is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        """Make a read in another thread fail."""
+        self._http.abort()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-    def _get(self, deadline: float) -> str:
-        target, url = self._target, urlsplit(self._target.url)
-        timeout = max(0.001, deadline - monotonic())
-        port = url.port or (443 if url.scheme == "https" else 80)
-        if url.scheme == "https":
-            context = ssl.create_default_context(cafile=target.options.get("ca_file"))
-            self._connection = http.client.HTTPSConnection(url.hostname or "", port, timeout=timeout, context=context)
-        else:
-            self._connection = http.client.HTTPConnection(url.hostname or "", port, timeout=timeout)
-        try:
-            path = (url.path or "/metrics") + (f"?{url.query}" if url.query else "")
-            self._connection.request("GET", path, headers=self._headers(timeout))
-            response = self._connection.getresponse()
-            if response.status != 200:
-                raise TargetError(f"it answered {response.status} {response.reason}")
-            return self._body(response, deadline).decode("utf-8", errors="replace")
-        finally:
-            self._connection.close()
-
-    def _headers(self, timeout: float) -> dict[str, str]:
-        target, url = self._target, urlsplit(self._target.url)
-        headers = {
-            "Accept": "text/plain;version=0.0.4;q=1,*/*;q=0.1",
-            "Accept-Encoding": "gzip",
-            "User-Agent": "watchkeeper",
-            "X-Prometheus-Scrape-Timeout-Seconds": f"{timeout:.3f}",
-        }
-        user = target.user or unquote(url.username or "")
-        password = target.password.resolve() if target.password is not None else unquote(url.password or "")
-        if user:
-            headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        elif password:
-            headers["Authorization"] = f"Bearer {password}"
-        return headers
-
-    def _body(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
-        """The body, unpacked, in bounded memory and time."""
-        packed = response.headers.get("Content-Encoding", "") == "gzip"
-        unpack = zlib.decompressobj(31) if packed else None
-        parts, size = [], 0
-        while chunk := response.read1(_CHUNK):
-            # One byte more than allowed is enough to know.
-            piece = unpack.decompress(chunk, LIMIT_BYTES + 1 - size) if unpack else chunk
-            size += len(piece)
-            if size > LIMIT_BYTES:
-                raise TargetError(f"its exposition is larger than {LIMIT_BYTES // 1024**2} MiB")
-            if monotonic() >= deadline:
-                raise TimeoutError
-            parts.append(piece)
-        return b"".join(parts)
+        """Give the connection back."""
+        self._http.close()
 
 
 COLLECTOR = Collector(
     system="exposition",
     open=ExpositionSession,
     schemes=("http", "https"),
-    options=(("ca_file", "certificates that sign the server's, for https://"),),
+    options=(CA_FILE,),
 )

@@ -10,18 +10,21 @@ from collections.abc import Iterable, MutableMapping, Sequence
 from math import inf, isnan
 from typing import NamedTuple
 
-from watchkeeper.signals import Counter, Gauge, Histogram, Info, Signal
+from watchkeeper.signals import Counter, Gauge, Histogram, Info, Signal, Summary
 
 __all__ = [
     "CONTENT_TYPE",
     "Family",
+    "Observations",
     "Pairs",
     "Point",
     "encode",
     "family",
     "format_value",
+    "histogram_family",
     "merge",
     "single",
+    "summary_family",
     "with_labels",
 ]
 
@@ -35,7 +38,13 @@ Point = tuple[str, Pairs, float]
 
 
 # How the text format calls the kinds of signals.
-_KINDS: dict[type[Signal], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram", Info: "gauge"}
+_KINDS: dict[type[Signal], str] = {
+    Counter: "counter",
+    Gauge: "gauge",
+    Histogram: "histogram",
+    Info: "gauge",
+    Summary: "summary",
+}
 
 
 class Family(NamedTuple):
@@ -51,12 +60,42 @@ def family(signal: Signal, samples: Iterable[tuple[tuple[str, ...], float]]) -> 
     """The family of a signal; each sample is its label values, in the order of `signal.labels`, and a value."""
     name, labels = signal.name, signal.labels
     points = [(name, tuple(zip(labels, values, strict=True)), value) for values, value in samples]
-    return Family(name, _KINDS[type(signal)], signal.help, points)
+    return Family(name, signal.exposed_as or _KINDS[type(signal)], signal.help, points)
 
 
 def single(signal: Signal, value: float) -> Family:
     """The family of a signal that has one series without labels."""
-    return Family(signal.name, _KINDS[type(signal)], signal.help, [(signal.name, (), value)])
+    return Family(signal.name, signal.exposed_as or _KINDS[type(signal)], signal.help, [(signal.name, (), value)])
+
+
+Observations = tuple[tuple[str, ...], Iterable[tuple[float, float]], float, float]
+"""One series of a histogram or summary: label values, (bound or quantile, value) pairs, sum, count."""
+
+
+def histogram_family(signal: Histogram, rows: Iterable[Observations]) -> Family:
+    """The family of a histogram; the pairs of a row are (upper bound, cumulative count), with +Inf where it is known
+    to differ from the count; it is added where it is missing.
+    """
+    points: list[Point] = []
+    for values, buckets, total, count in rows:
+        pairs = tuple(zip(signal.labels, values, strict=True))
+        bounds = dict(buckets)
+        bounds.setdefault(inf, count)
+        points += [
+            (f"{signal.name}_bucket", (*pairs, ("le", format_value(bound))), value) for bound, value in bounds.items()
+        ]
+        points += [(f"{signal.name}_count", pairs, count), (f"{signal.name}_sum", pairs, total)]
+    return Family(signal.name, "histogram", signal.help, points)
+
+
+def summary_family(signal: Summary, rows: Iterable[Observations]) -> Family:
+    """The family of a summary; the pairs of a row are (quantile, value)."""
+    points: list[Point] = []
+    for values, quantiles, total, count in rows:
+        pairs = tuple(zip(signal.labels, values, strict=True))
+        points += [(signal.name, (*pairs, ("quantile", format_value(at))), value) for at, value in quantiles]
+        points += [(f"{signal.name}_count", pairs, count), (f"{signal.name}_sum", pairs, total)]
+    return Family(signal.name, "summary", signal.help, points)
 
 
 def with_labels(pairs: Pairs, extra: Pairs) -> Pairs:

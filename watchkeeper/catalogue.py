@@ -27,7 +27,7 @@ from watchkeeper.errors import DefinitionError
 from watchkeeper.findings import suggestion
 from watchkeeper.queries import Query
 from watchkeeper.settings import AlertOverride, DetectorOverride, Settings
-from watchkeeper.signals import Histogram, Signal
+from watchkeeper.signals import Distribution, Signal
 
 __all__ = ["Catalogue"]
 
@@ -93,7 +93,7 @@ class Catalogue:
             return self.signals[metric]
         for ending in ("_bucket", "_sum", "_count"):
             parent = self.signals.get(metric.removesuffix(ending)) if metric.endswith(ending) else None
-            if isinstance(parent, Histogram):
+            if isinstance(parent, Distribution):
                 return parent
         return None
 

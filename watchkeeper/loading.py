@@ -60,6 +60,7 @@ _KINDS = {
     "Counter": "signal",
     "Gauge": "signal",
     "Histogram": "signal",
+    "Summary": "signal",
     "Info": "signal",
 }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 from watchkeeper.errors import QueryError, SignalError
 from watchkeeper.labels import known_target_labels
@@ -20,6 +20,7 @@ from watchkeeper.units import BYTES, CELSIUS, ONE, RATIO, SECONDS, UNIX_TIME, Un
 
 __all__ = [
     "Counter",
+    "Distribution",
     "Gauge",
     "Histogram",
     "Info",
@@ -27,6 +28,7 @@ __all__ = [
     "Polarity",
     "Selection",
     "Signal",
+    "Summary",
     "is_not",
     "matches",
     "matches_not",
@@ -87,7 +89,7 @@ class Signal:
 
     `labels` are its own, without the target labels that Prometheus adds; `requires` says what must be configured for it
     to exist (a replica, an option), None when it always does; `origin` names the exporter or standard whose name it is,
-    None when we coined it.
+    None when we coined it. `exposed_as` is what its TYPE line says where the origin does not tell the kind.
 
     Raises SignalError when a name breaks the conventions.
     """
@@ -99,10 +101,11 @@ class Signal:
     polarity: Polarity = Polarity.NEUTRAL
     requires: str | None = None
     origin: str | None = None
+    exposed_as: Literal["", "untyped"] = ""
 
     def __post_init__(self) -> None:
-        if type(self) is Signal:
-            raise SignalError(f"{self.name}: a signal has a kind: write Counter, Gauge, Histogram or Info")
+        if type(self) in {Signal, Distribution}:
+            raise SignalError(f"{self.name}: a signal has a kind: write Counter, Gauge, Histogram, Summary or Info")
         if not _NAME.fullmatch(self.name):
             raise SignalError(f"{self.name!r} is not a metric name: letters, digits and underscores, no digit first")
         if not self.help:
@@ -132,7 +135,7 @@ class Signal:
 
     @property
     def kind(self) -> str:
-        """`counter`, `gauge`, `histogram` or `info`, as the exposition's TYPE line has it."""
+        """`counter`, `gauge`, `histogram`, `summary` or `info`."""
         return type(self).__name__.lower()
 
     @property
@@ -198,10 +201,8 @@ class Gauge(Signal):
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram(Signal):
-    """A distribution in cumulative buckets; `buckets` are the upper bounds without +Inf, empty when not ours to say."""
-
-    buckets: tuple[float, ...] = ()
+class Distribution(Signal):
+    """What histograms and summaries have in common: observations are counted and added up."""
 
     @property
     def count(self) -> Counter:
@@ -226,6 +227,37 @@ class Histogram(Signal):
             requires=self.requires,
             origin=self.name,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Distribution):
+    """A distribution as quantiles that the observed program computed itself, with its sum and count.
+
+    For names that are borrowed only: quantiles of several instances cannot be put together.
+    """
+
+    def _check_coined(self) -> None:
+        raise SignalError(f"{self.name}: a summary cannot be aggregated: coin a Histogram")
+
+    @property
+    def quantiles(self) -> Gauge:
+        """The quantiles, by the label `quantile`."""
+        return Gauge(
+            self.name,
+            self.help,
+            self.unit,
+            (*self.labels, "quantile"),
+            self.polarity,
+            requires=self.requires,
+            origin=self.name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram(Distribution):
+    """A distribution in cumulative buckets; `buckets` are the upper bounds without +Inf, empty when not ours to say."""
+
+    buckets: tuple[float, ...] = ()
 
     @property
     def bucket(self) -> Counter:

@@ -6,7 +6,7 @@ import zlib
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from collectors import exposition
+from collectors import http
 from collectors.exposition import COLLECTOR, Parser
 from collectors.families import encode
 from tests.collectors.helpers import application, parsed, silent_port, target
@@ -79,7 +79,7 @@ def test_gzip_is_unpacked() -> None:
 
 
 def test_a_packed_body_that_unpacks_to_more_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exposition, "LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr(http, "LIMIT_BYTES", 1 << 20)
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     body = packer.compress(b"a 1\n" * (1 << 20)) + packer.flush()
     with application(encoding="gzip", body=body) as app, pytest.raises(TargetError, match="larger than 1 MiB"):

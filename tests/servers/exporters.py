@@ -5,18 +5,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from examples.servers.postgresql import PostgreSQLServer
 from examples.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
 from examples.servers.redis import RedisServer
 from tests.servers import http
 
-__all__ = ["PACKAGES", "Exporter", "available", "run_node", "run_postgres", "run_redis"]
+__all__ = [
+    "PACKAGES",
+    "Exporter",
+    "available",
+    "run_blackbox",
+    "run_nginx",
+    "run_node",
+    "run_postgres",
+    "run_redis",
+]
 
 PACKAGES: Mapping[str, str] = {
     "postgres": "prometheus-postgres-exporter",
     "redis": "prometheus-redis-exporter",
     "node": "prometheus-node-exporter",
+    "nginx": "prometheus-nginx-exporter",
+    "blackbox": "prometheus-blackbox-exporter",
 }
 
 
@@ -33,7 +45,7 @@ class Exporter:
 
 
 def available(kind: str) -> str | None:
-    """Why the exporter `kind` (`postgres`, `redis`, `node`) cannot be started here, or None."""
+    """Why the exporter `kind` (a key of PACKAGES) cannot be started here, or None."""
     return None if _find(kind) else f"the {kind} exporter is not installed (Debian package {PACKAGES[kind]})"
 
 
@@ -60,6 +72,21 @@ def run_redis(server: RedisServer, *, flags: Sequence[str] = ()) -> Iterator[Exp
 def run_node(*, flags: Sequence[str] = ()) -> Iterator[Exporter]:
     """Start node_exporter for this machine."""
     with _run("node", "--web.listen-address=", flags, {}) as exporter:
+        yield exporter
+
+
+@contextlib.contextmanager
+def run_nginx(stub_status_url: str, *, flags: Sequence[str] = ()) -> Iterator[Exporter]:
+    """Start nginx-prometheus-exporter for a server's stub_status page."""
+    uri = f"-nginx.scrape-uri={stub_status_url}"
+    with _run("nginx", "-web.listen-address=", (uri, *flags), {}) as exporter:
+        yield exporter
+
+
+@contextlib.contextmanager
+def run_blackbox(modules: Path, *, flags: Sequence[str] = ()) -> Iterator[Exporter]:
+    """Start blackbox_exporter with the modules of a configuration file; it probes at `/probe?module=M&target=T`."""
+    with _run("blackbox", "--web.listen-address=", (f"--config.file={modules}", *flags), {}) as exporter:
         yield exporter
 
 

@@ -7,10 +7,11 @@ from typing import TypeVar, overload
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import QueryError
 from watchkeeper.queries.nodes import Instant, Number, Query
-from watchkeeper.signals import Counter, Gauge, Histogram, Info, Selection, Signal
+from watchkeeper.signals import Counter, Distribution, Gauge, Histogram, Info, Selection, Signal
 
 __all__ = [
     "CounterLike",
+    "DistributionLike",
     "GaugeLike",
     "HistogramLike",
     "Operand",
@@ -26,6 +27,7 @@ __all__ = [
 CounterLike = Counter | Selection[Counter]
 GaugeLike = Gauge | Selection[Gauge]
 HistogramLike = Histogram | Selection[Histogram]
+DistributionLike = Distribution | Selection[Distribution]
 K = TypeVar("K", bound=Signal)
 Operand = Query | Gauge | Info | Selection[Gauge] | Selection[Info]
 
@@ -45,7 +47,9 @@ def operand(what: object) -> Query:
     signal = selection.signal
     if isinstance(signal, Gauge | Info):
         return Instant(selection)
-    advice = "quantile(0.95, …) or mean(…)" if isinstance(signal, Histogram) else "rate(…) or increase(…)"
+    advice = "rate(…) or increase(…)"
+    if isinstance(signal, Distribution):
+        advice = "quantile(0.95, …) or mean(…)" if isinstance(signal, Histogram) else "mean(…), or its .quantiles"
     raise QueryError(f"{signal.name} is a {signal.kind}: its plain value says nothing: write {advice}")
 
 

@@ -17,7 +17,7 @@ from watchkeeper.queries.nodes import (
     Number,
     Query,
 )
-from watchkeeper.signals import Histogram, Selection, Signal
+from watchkeeper.signals import Distribution, Selection, Signal
 from watchkeeper.units import UNIX_TIME, Unit
 
 __all__ = ["absent", "absolute", "age", "ceil", "clamp_max", "clamp_min", "convert", "floor"]
@@ -30,7 +30,7 @@ def absent(what: Selection[Signal]) -> Query: ...
 def absent(what: Signal | Selection[Signal]) -> Query:
     """1 when the selection has no series at all. A histogram is looked for by its count."""
     selection = what if isinstance(what, Selection) else Selection(what)
-    if isinstance(selection.signal, Histogram):
+    if isinstance(selection.signal, Distribution):
         selection = Selection(selection.signal.count, selection.matchers)
     return Absent(selection)
 

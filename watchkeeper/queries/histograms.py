@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from watchkeeper.errors import QueryError
 from watchkeeper.queries.arguments import (
+    DistributionLike,
     HistogramLike,
     fraction,
     known,
@@ -18,7 +19,7 @@ from watchkeeper.queries.nodes import (
     Query,
 )
 from watchkeeper.queries.samples import rate
-from watchkeeper.signals import Histogram, Selection, matches
+from watchkeeper.signals import Distribution, Histogram, Selection, matches
 
 __all__ = ["mean", "quantile", "share_above"]
 
@@ -32,9 +33,9 @@ def quantile(q: float, what: HistogramLike, over: str | None = None, *, by: Iter
     return HistogramQuantile(fraction(q), selection, window_seconds(over), labels)
 
 
-def mean(what: HistogramLike, over: str | None = None, *, by: Iterable[str] = ()) -> Query:
-    """The mean of a histogram's observations in the window, for each combination of `by`."""
-    selection = select(what, Histogram, "mean", "avg_over_time(…) of a gauge")
+def mean(what: DistributionLike, over: str | None = None, *, by: Iterable[str] = ()) -> Query:
+    """The mean of a histogram's or summary's observations in the window, for each combination of `by`."""
+    selection = select(what, Distribution, "mean", "avg_over_time(…) of a gauge")
     histogram, labels = selection.signal, tuple(by)
     total = sum_by(rate(Selection(histogram.sum, selection.matchers), over), *labels)
     return ratio(total, sum_by(rate(Selection(histogram.count, selection.matchers), over), *labels))

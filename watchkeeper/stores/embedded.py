@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from watchkeeper.clock import Clock, now
 from watchkeeper.errors import StoreError
 from watchkeeper.queries import Query
-from watchkeeper.signals import Histogram, Matcher, Selection, Signal
+from watchkeeper.signals import Distribution, Matcher, Selection, Signal
 from watchkeeper.stores import Labels, Matrix, Sample, Vector
 from watchkeeper.stores.blocks import Block
 from watchkeeper.stores.cache import Cache, Column
@@ -220,7 +220,7 @@ class EmbeddedStore:
         """The labels of the series with samples from `start` to `end`; a histogram is looked for by its count."""
         selection = what if isinstance(what, Selection) else Selection(what)
         signal = selection.signal
-        name = signal.count.name if isinstance(signal, Histogram) else signal.name
+        name = signal.count.name if isinstance(signal, Distribution) else signal.name
         samples = self.select(name, selection.matchers, milliseconds(start), milliseconds(end))
         return tuple(
             dict(labels)

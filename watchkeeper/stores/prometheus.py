@@ -19,7 +19,7 @@ from watchkeeper.errors import StoreError
 from watchkeeper.queries import Query
 from watchkeeper.queries.render import selector_text
 from watchkeeper.settings import Prometheus
-from watchkeeper.signals import Histogram, Selection, Signal
+from watchkeeper.signals import Distribution, Selection, Signal
 from watchkeeper.stores import Labels, Matrix, Vector
 
 __all__ = ["MAX_POINTS", "PrometheusStore"]
@@ -146,7 +146,7 @@ class PrometheusStore:
         Raises StoreError.
         """
         selection = what if isinstance(what, Selection) else Selection(what)
-        if isinstance(selection.signal, Histogram):
+        if isinstance(selection.signal, Distribution):
             selection = Selection(selection.signal.count, selection.matchers)
         fields = {"match[]": selector_text(selection), "start": _time(start), "end": _time(end)}
         return tuple(self._ask("series", fields))

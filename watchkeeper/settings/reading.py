@@ -1,189 +1,33 @@
-"""The settings: one `watchkeeper.yaml`, decoded into typed, frozen structs.
-
-`load(path)` gives `Settings`. An error names path, line, what was found and what is allowed. Durations are written
-with a unit (`15s`) and are seconds here. Secrets stand in files or the environment, never in the settings.
+"""Reading the settings: YAML to typed structs, with an error that names path, line, what was found and what is
+allowed.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any
 
 import msgspec
 
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import DefinitionError, SettingsError
-from watchkeeper.paths import anchored
+from watchkeeper.settings.parts import (
+    AlertmanagerSettings,
+    AlertOverride,
+    DetectorOverride,
+    Listener,
+    RunbookSettings,
+    StoreSettings,
+    Target,
+)
+from watchkeeper.settings.paths import anchored
+from watchkeeper.settings.sidecar import Access, LogSettings, PushSettings, TraceSettings
+from watchkeeper.settings.values import Seconds, Secret
 from watchkeeper.yaml import Document, Place, read_document
 
-__all__ = [
-    "AlertOverride",
-    "DetectorOverride",
-    "Listener",
-    "Prometheus",
-    "RunbookSettings",
-    "Seconds",
-    "Secret",
-    "Settings",
-    "StoreSettings",
-    "Target",
-    "load",
-    "parse",
-    "secrets_of",
-]
-
-
-class Seconds(float):
-    """A duration: a text with a unit in the file, seconds in the program."""
-
-
-class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reference to a secret: the first line of a file, or an environment variable."""
-
-    file: str | None = None
-    env: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.file is None) == (self.env is None):
-            raise ValueError("a secret is either {file: PATH} or {env: NAME}")
-
-    def resolve(self) -> str:
-        """The secret as it is now; called at every connection, so that a rotated one is picked up.
-
-        Raises SettingsError when it is missing; the message never holds the secret.
-        """
-        if self.file is None:
-            try:
-                return os.environ[self.env or ""]
-            except KeyError:
-                raise SettingsError(f"secret: environment variable {self.env} is not set") from None
-        try:
-            text = Path(self.file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"secret: cannot read {self.file}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise SettingsError(f"secret: {self.file} is not UTF-8 text: its first line is the secret") from None
-        first = text.partition("\n")[0].rstrip("\r")
-        if not first or not first.isprintable():
-            raise SettingsError(f"secret: the first line of {self.file} is empty or holds control characters")
-        return first
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One instance of a system. `timeout` is in seconds; `options` belong to the system's collector."""
-
-    name: str
-    system: str
-    url: str = ""
-    user: str = ""
-    password: Secret | None = None
-    labels: dict[str, str] = {}
-    timeout: Seconds = Seconds(5)
-    max_series: int = 10_000
-    options: dict[str, Any] = {}
-
-    def __post_init__(self) -> None:
-        _check_url(self.url, any_scheme=True)
-
-
-class Prometheus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A metrics store that speaks the Prometheus HTTP API."""
-
-    url: str
-    user: str = ""
-    password: Secret | None = None
-    bearer: Secret | None = None
-    tenant: str = ""
-    ca_file: str = ""
-    timeout: Seconds = Seconds(30)
-
-    def __post_init__(self) -> None:
-        _check_url(self.url)
-
-
-class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The embedded store's retention, or the store that is used in its place."""
-
-    retention: Seconds = Seconds(15 * 86_400)
-    prometheus: Prometheus | None = None
-
-
-class AlertmanagerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where deviations are delivered; without it they go straight to the run engine."""
-
-    url: str
-    user: str = ""
-    password: Secret | None = None
-    bearer: Secret | None = None
-    timeout: Seconds = Seconds(10)
-
-    def __post_init__(self) -> None:
-        _check_url(self.url)
-
-
-class AlertOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an installation changes of a shipped alert or SLO, by its name."""
-
-    enabled: bool = True
-    threshold: float | None = None
-    hold: str | None = None
-    severity: Literal["info", "warning", "critical"] | None = None
-    owner: str | None = None
-    runbook: str | None = None
-
-    def __post_init__(self) -> None:
-        _check_durations(self.hold)
-
-
-class DetectorOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an installation changes of a shipped detector, by its key."""
-
-    enabled: bool = True
-    minimum_relative: float | None = None
-    minimum_absolute: float | None = None
-    hold: str | None = None
-    severity: Literal["info", "warning", "critical"] | None = None
-    owner: str | None = None
-    runbook: str | None = None
-
-    def __post_init__(self) -> None:
-        _check_durations(self.hold)
-
-
-class RunbookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where runbooks come from and what their steps may reach.
-
-    `http_hosts` are `host` or `host:port` that http steps may ask; `endpoints` maps the names that they use to base
-    URLs; `commands` are programs (or python files) that sh and python steps may start on their own; `logs` maps a
-    service to its log file; `sql` maps a name to a PostgreSQL target's name.
-    """
-
-    library: tuple[str, ...] = ()
-    http_hosts: tuple[str, ...] = ()
-    endpoints: dict[str, str] = {}
-    commands: tuple[str, ...] = ()
-    logs: dict[str, str] = {}
-    approval_expires: Seconds = Seconds(900)
-    journal: str = ""
-
-
-class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An address to listen on."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """`HOST:PORT`; raises SettingsError."""
-        host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isdecimal() or int(port) > 65_535:
-            raise SettingsError(f"listen: {text!r} is not HOST:PORT, for example 127.0.0.1:8787")
-        return cls(host=host.strip("[]"), port=int(port))
+__all__ = ["Settings", "load", "parse", "secrets_of"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -199,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     evaluation_interval: Seconds = Seconds(15)
     target_labels: tuple[str, ...] = ("job", "instance")
     targets: tuple[Target, ...] = ()
+    access: Access | None = None
+    log: LogSettings = LogSettings()
+    push: PushSettings | None = None
+    traces: TraceSettings = TraceSettings()
     store: StoreSettings = StoreSettings()
     alertmanager: AlertmanagerSettings | None = None
     definitions: str = ""
@@ -226,25 +74,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Listener.parse(self.listen)
 
 
-def _check_url(url: str, *, any_scheme: bool = False) -> None:
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  a port that is none is found when it is asked for
-    except ValueError as error:
-        raise ValueError(f"{url!r} is not a URL: {error}") from None
-    if not any_scheme and (parts.scheme not in {"http", "https"} or not parts.hostname):
-        raise ValueError(f"{url!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
-
-
-def _check_durations(*texts: str | None) -> None:
-    for text in texts:
-        if text is not None:
-            try:
-                parse_duration(text)
-            except DefinitionError as error:
-                raise ValueError(str(error)) from None
-
-
 def load(path: str | Path) -> Settings:
     """The settings of a file. Raises SettingsError."""
     try:
@@ -258,8 +87,11 @@ def load(path: str | Path) -> Settings:
 
 def secrets_of(settings: Settings) -> list[Secret]:
     """Every secret that the settings name."""
-    places = (*settings.targets, settings.store.prometheus, settings.alertmanager)
+    otlp = settings.push.otlp if settings.push is not None else None
+    write = settings.push.remote_write if settings.push is not None else None
+    places = (*settings.targets, settings.store.prometheus, settings.alertmanager, settings.access, otlp, write)
     found = [getattr(place, name, None) for place in places for name in ("password", "bearer")]
+    found += otlp.headers.values() if otlp is not None else ()
     return [secret for secret in found if secret is not None]
 
 

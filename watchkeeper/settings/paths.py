@@ -10,7 +10,8 @@ __all__ = ["anchored"]
 
 Place = tuple[str, ...]
 
-# Where the settings name files and directories; the values of a list or mapping there are paths too.
+# Where the settings name files and directories; the values of a list or mapping there are paths too;
+# `*` stands for every key.
 _PATHS: tuple[Place, ...] = (
     ("data",),
     ("definitions",),
@@ -21,6 +22,19 @@ _PATHS: tuple[Place, ...] = (
     ("store", "prometheus", "ca_file"),
     ("store", "prometheus", "password", "file"),
     ("store", "prometheus", "bearer", "file"),
+    ("access", "tls", "cert_file"),
+    ("access", "tls", "key_file"),
+    ("access", "tls", "client_ca_file"),
+    ("access", "password", "file"),
+    ("access", "bearer", "file"),
+    ("push", "textfile"),
+    ("push", "otlp", "ca_file"),
+    ("push", "otlp", "password", "file"),
+    ("push", "otlp", "headers", "*", "file"),
+    ("push", "otlp", "bearer", "file"),
+    ("push", "remote_write", "ca_file"),
+    ("push", "remote_write", "password", "file"),
+    ("push", "remote_write", "bearer", "file"),
     ("alertmanager", "password", "file"),
     ("alertmanager", "bearer", "file"),
 )
@@ -44,6 +58,8 @@ def anchored(value: Mapping[str, Any], base: Path, data: str) -> Mapping[str, An
 
 def _at(value: Any, place: Place, base: Path) -> Any:
     if place:
+        if isinstance(value, Mapping) and place[0] == "*":
+            return {key: _at(item, place[1:], base) for key, item in value.items()}
         if not isinstance(value, Mapping) or place[0] not in value:
             return value
         return {**value, place[0]: _at(value[place[0]], place[1:], base)}

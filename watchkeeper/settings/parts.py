@@ -1,0 +1,134 @@
+"""The parts of the settings: targets, stores, overrides of what is shipped, runbooks, addresses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import msgspec
+
+from watchkeeper.errors import SettingsError
+from watchkeeper.settings.values import Seconds, Secret, check_durations, check_url
+
+__all__ = [
+    "AlertOverride",
+    "AlertmanagerSettings",
+    "DetectorOverride",
+    "Listener",
+    "Prometheus",
+    "RunbookSettings",
+    "StoreSettings",
+    "Target",
+]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One instance of a system. `timeout` is in seconds; `options` belong to the system's collector."""
+
+    name: str
+    system: str
+    url: str = ""
+    user: str = ""
+    password: Secret | None = None
+    labels: dict[str, str] = {}
+    timeout: Seconds = Seconds(5)
+    max_series: int = 10_000
+    options: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        check_url(self.url, any_scheme=True)
+
+
+class Prometheus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A metrics store that speaks the Prometheus HTTP API."""
+
+    url: str
+    user: str = ""
+    password: Secret | None = None
+    bearer: Secret | None = None
+    tenant: str = ""
+    ca_file: str = ""
+    timeout: Seconds = Seconds(30)
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The embedded store's retention, or the store that is used in its place."""
+
+    retention: Seconds = Seconds(15 * 86_400)
+    prometheus: Prometheus | None = None
+
+
+class AlertmanagerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where deviations are delivered; without it they go straight to the run engine."""
+
+    url: str
+    user: str = ""
+    password: Secret | None = None
+    bearer: Secret | None = None
+    timeout: Seconds = Seconds(10)
+
+    def __post_init__(self) -> None:
+        check_url(self.url)
+
+
+class AlertOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an installation changes of a shipped alert or SLO, by its name."""
+
+    enabled: bool = True
+    threshold: float | None = None
+    hold: str | None = None
+    severity: Literal["info", "warning", "critical"] | None = None
+    owner: str | None = None
+    runbook: str | None = None
+
+    def __post_init__(self) -> None:
+        check_durations(self.hold)
+
+
+class DetectorOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an installation changes of a shipped detector, by its key."""
+
+    enabled: bool = True
+    minimum_relative: float | None = None
+    minimum_absolute: float | None = None
+    hold: str | None = None
+    severity: Literal["info", "warning", "critical"] | None = None
+    owner: str | None = None
+    runbook: str | None = None
+
+    def __post_init__(self) -> None:
+        check_durations(self.hold)
+
+
+class RunbookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where runbooks come from and what their steps may reach.
+
+    `http_hosts` are `host` or `host:port` that http steps may ask; `endpoints` maps the names that they use to base
+    URLs; `commands` are programs (or python files) that sh and python steps may start on their own; `logs` maps a
+    service to its log file; `sql` maps a name to a PostgreSQL target's name.
+    """
+
+    library: tuple[str, ...] = ()
+    http_hosts: tuple[str, ...] = ()
+    endpoints: dict[str, str] = {}
+    commands: tuple[str, ...] = ()
+    logs: dict[str, str] = {}
+    approval_expires: Seconds = Seconds(900)
+    journal: str = ""
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An address to listen on."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`HOST:PORT`; raises SettingsError."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > 65_535:
+            raise SettingsError(f"listen: {text!r} is not HOST:PORT, for example 127.0.0.1:8787")
+        return cls(host=host.strip("[]"), port=int(port))
