@@ -10,7 +10,7 @@ import yaml
 
 from watchkeeper.errors import SettingsError
 
-__all__ = ["Document", "Place", "dump", "read_document"]
+__all__ = ["Block", "Document", "Place", "dump", "read_document", "read_documents"]
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -46,18 +46,26 @@ class Document:
 def read_document(text: str, path: str) -> Document:
     """Parse one YAML document.
 
-    Raises SettingsError with path and line for text that is not YAML, a key that stands twice, or a key that is not
-    text.
+    Raises SettingsError with path and line for text that is not YAML, a second document, a key that stands twice, or a
+    key that is not text.
     """
+    found = read_documents(text, path)
+    if len(found) > 1:
+        raise SettingsError(f"{path}:{found[1].line(())}: not YAML: a second document: one is expected here")
+    return found[0] if found else Document(path, None, {})
+
+
+def read_documents(text: str, path: str) -> list[Document]:
+    """Parse a stream of YAML documents, separated by `---`. Raises SettingsError, as `read_document`."""
+    found = []
     try:
         loader = _Loader(text)
         try:
-            node = loader.get_single_node()
-            lines: dict[Place, int] = {}
-            if node is None:
-                return Document(path, None, lines)
-            _walk(node, (), lines, path)
-            return Document(path, loader.construct_document(node), lines)
+            while loader.check_node():
+                node: Any = loader.get_node()
+                lines: dict[Place, int] = {}
+                _walk(node, (), lines, path)
+                found.append(Document(path, loader.construct_document(node), lines))
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -66,6 +74,7 @@ def read_document(text: str, path: str) -> Document:
         raise SettingsError(f"{path}:{line}: not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}:1: not YAML: {' '.join(str(error).split())}") from None
+    return found
 
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], path: str) -> None:
@@ -83,6 +92,17 @@ def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], path: str) -> 
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _walk(item, (*place, index), lines, path)
+
+
+class Block(str):
+    """A text of several lines that `dump` writes as a block (`|`), to be read as it is."""
+
+
+def _represent_block(dumper: Any, text: Block) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
+
+
+_Dumper.add_representer(Block, _represent_block)
 
 
 def dump(value: Any) -> str:

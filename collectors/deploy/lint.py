@@ -1,0 +1,250 @@
+"""The linter of sidecar manifests: it knows the traps that a schema does not see.
+
+Every rule has a code; docs/deployment.md says of each why it is one. What the linter cannot see in the given files (a
+Service that is elsewhere) it says nothing about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from watchkeeper.errors import SettingsError
+from watchkeeper.findings import Finding
+from watchkeeper.settings import parse
+from watchkeeper.yaml import Document, Place, read_documents
+
+__all__ = ["RULES", "lint"]
+
+RULES: Mapping[str, str] = {
+    "readiness-tied-to-target": "a probe asks /metrics or /probe: a sick target takes its own pod out of service",
+    "not-native": "an init container without restartPolicy: Always never ends, and the pod never starts",
+    "port-unmatched": "a port name of a monitor or service names no port: nothing is scraped, and nothing complains",
+    "endpoints-of-init-container": "a service finds no named port of an init container: use a PodMonitor",
+    "selector-unmatched": "a monitor selects by a label that no pod here carries",
+    "cpu-limit": "a CPU limit throttles the sidecar, and scrapes come late or not at all",
+    "no-memory-limit": "without a memory limit a mistake in the sidecar takes memory from its target",
+    "two-discoveries": "annotations and a monitor together: every series twice",
+    "loopback-in-pod": "the settings listen on loopback: Prometheus cannot reach it from outside the pod",
+    "port-differs": "the settings listen on another port than the container declares",
+    "secret-in-manifest": "a password stands in the manifest: use a secret as a file",
+    "runs-as-root": "runAsNonRoot is not set",
+    "writable-root": "readOnlyRootFilesystem is not set",
+    "privileges": "capabilities are not dropped, or privileges may be gained",
+    "image-not-pinned": "the image has no tag, or `latest`: the same manifest means something else tomorrow",
+}
+
+_WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"}
+_SCRAPE = "prometheus.io/scrape"
+# In the user part of an address, or as a field of a connection text.
+_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@|\bpassword=", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Pod:
+    """A pod template: where its metadata and spec are in which document."""
+
+    document: Document
+    root: Place
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return _mapping(self.document.at((*self.root, "metadata")))
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        return _mapping(self.metadata.get("labels"))
+
+    def containers(self, key: str) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+        place = (*self.root, "spec", key)
+        for index, one in enumerate(_list(self.document.at(place))):
+            yield (*place, index), _mapping(one)
+
+    def sidecars(self) -> Iterator[tuple[Place, Mapping[str, Any], bool]]:
+        """The containers that run `watchkeeper collect`, and whether each is an init container."""
+        for key in ("initContainers", "containers"):
+            for place, one in self.containers(key):
+                words = [str(word) for word in (*_list(one.get("command")), *_list(one.get("args")))]
+                if "collect" in words and (
+                    "watchkeeper" in str(one.get("image")) or any("watchkeeper" in w for w in words)
+                ):
+                    yield place, one, key == "initContainers"
+
+    def ports(self, key: str) -> set[str]:
+        return {
+            str(port.get("name")) for _, one in self.containers(key) for port in map(_mapping, _list(one.get("ports")))
+        }
+
+
+def lint(text: str, path: str) -> list[Finding]:
+    """The findings of a file of Kubernetes manifests, in the order of its lines. Raises SettingsError for what is no
+    YAML.
+    """
+    documents = [document for document in read_documents(text, path) if isinstance(document.value, dict)]
+    pods = [_pod(document) for document in documents if document.value.get("kind") in _WORKLOADS]
+    monitors = [d for d in documents if d.value.get("kind") in {"PodMonitor", "ServiceMonitor"}]
+    services = [d for d in documents if d.value.get("kind") == "Service"]
+    found: list[Finding] = []
+    for pod in pods:
+        for place, container, init in pod.sidecars():
+            found += _container(pod, place, container, init)
+            found += _listening(pod, place, container, documents)
+    for monitor in monitors:
+        found += _monitor(monitor, pods, services)
+    for service in services:
+        found += _service(service, pods)
+    return sorted(set(found), key=lambda finding: (finding.line, finding.code))
+
+
+def _pod(document: Document) -> _Pod:
+    return _Pod(document, () if document.value.get("kind") == "Pod" else ("spec", "template"))
+
+
+def _finding(
+    document: Document, place: Place, code: str, advice: str, severity: Literal["error", "warning"] = "error"
+) -> Finding:
+    return Finding(severity, code, f"{RULES[code]}: {advice}", document.path, document.line(place))
+
+
+def _container(pod: _Pod, place: Place, one: Mapping[str, Any], init: bool) -> Iterator[Finding]:
+    document = pod.document
+    for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
+        url = str(_mapping(_mapping(one.get(probe)).get("httpGet")).get("path", ""))
+        if urlsplit(url).path in {"/metrics", "/probe"}:
+            advice = "ask /healthz (liveness) or /readyz (start-up), and have no readiness probe"
+            yield _finding(document, (*place, probe, "httpGet", "path"), "readiness-tied-to-target", advice)
+    if init and one.get("restartPolicy") != "Always":
+        yield _finding(document, place, "not-native", "add restartPolicy: Always (Kubernetes 1.29)")
+    limits = _mapping(_mapping(one.get("resources")).get("limits"))
+    if "cpu" in limits:
+        where = (*place, "resources", "limits", "cpu")
+        yield _finding(document, where, "cpu-limit", "keep the request, drop the limit", "warning")
+    if "memory" not in limits:
+        yield _finding(
+            document, (*place, "resources"), "no-memory-limit", "96Mi is enough for a few targets", "warning"
+        )
+    yield from _security(pod, place, one)
+    image = str(one.get("image", ""))
+    tag = image.rpartition("/")[2].partition(":")[2]
+    if "@sha256:" not in image and tag in {"", "latest"}:
+        yield _finding(document, (*place, "image"), "image-not-pinned", f"{image or 'no image'}", "warning")
+    for key, values in (("args", _list(one.get("args"))), ("command", _list(one.get("command")))):
+        for index, value in enumerate(values):
+            if _has_password(str(value)):
+                yield _finding(document, (*place, key, index), "secret-in-manifest", "password: {file: PATH}")
+    for index, variable in enumerate(map(_mapping, _list(one.get("env")))):
+        name = str(variable.get("name", "")).upper()
+        if "value" in variable and (
+            _has_password(str(variable["value"])) or any(word in name for word in ("PASSWORD", "SECRET", "TOKEN"))
+        ):
+            yield _finding(document, (*place, "env", index), "secret-in-manifest", "mount a Secret as a file")
+
+
+def _security(pod: _Pod, place: Place, one: Mapping[str, Any]) -> Iterator[Finding]:
+    document = pod.document
+    of_pod = _mapping(document.at((*pod.root, "spec", "securityContext")))
+    context = _mapping(one.get("securityContext"))
+    where = (*place, "securityContext")
+    if not (context.get("runAsNonRoot") or (of_pod.get("runAsNonRoot") and "runAsNonRoot" not in context)):
+        yield _finding(document, where, "runs-as-root", "runAsNonRoot: true", "warning")
+    if context.get("readOnlyRootFilesystem") is not True:
+        yield _finding(document, where, "writable-root", "readOnlyRootFilesystem: true", "warning")
+    dropped = _list(_mapping(context.get("capabilities")).get("drop"))
+    if "ALL" not in dropped or context.get("allowPrivilegeEscalation") is not False or context.get("privileged"):
+        advice = "capabilities: {drop: [ALL]}, allowPrivilegeEscalation: false"
+        yield _finding(document, where, "privileges", advice, "warning")
+
+
+def _listening(pod: _Pod, place: Place, one: Mapping[str, Any], documents: Sequence[Document]) -> Iterator[Finding]:
+    """Compare the settings, where their ConfigMap is in the same file, with the ports of the container."""
+    volumes = {
+        str(volume.get("name")): str(_mapping(volume.get("configMap")).get("name"))
+        for volume in map(_mapping, _list(pod.document.at((*pod.root, "spec", "volumes"))))
+    }
+    mounted = {volumes.get(str(mount.get("name"))) for mount in map(_mapping, _list(one.get("volumeMounts")))}
+    declared = {port.get("containerPort") for port in map(_mapping, _list(one.get("ports")))}
+    for document in documents:
+        if document.value.get("kind") != "ConfigMap":
+            continue
+        if _mapping(document.value.get("metadata")).get("name") not in mounted:
+            continue
+        for key, text in _mapping(document.value.get("data")).items():
+            where: Place = ("data", key)
+            try:
+                listener = parse(str(text), key).listener
+            except SettingsError as error:
+                yield Finding("error", "settings", str(error), document.path, document.line(where))
+                continue
+            if listener.host in {"127.0.0.1", "localhost", "::1"}:
+                yield _finding(document, where, "loopback-in-pod", f"listen: 0.0.0.0:{listener.port}")
+            if declared and listener.port not in declared:
+                ports = ", ".join(str(port) for port in sorted(filter(None, declared)))
+                yield _finding(document, where, "port-differs", f"{listener.port} there, {ports} in the container")
+
+
+def _monitor(monitor: Document, pods: Sequence[_Pod], services: Sequence[Document]) -> Iterator[Finding]:
+    spec = _mapping(monitor.value.get("spec"))
+    wanted = _mapping(_mapping(spec.get("selector")).get("matchLabels"))
+    if monitor.value.get("kind") == "PodMonitor":
+        chosen = [pod for pod in pods if wanted.items() <= pod.labels.items()]
+        if pods and not chosen:
+            yield _finding(monitor, ("spec", "selector"), "selector-unmatched", _pairs(wanted))
+        known = {name for pod in chosen for key in ("initContainers", "containers") for name in pod.ports(key)}
+        key = "podMetricsEndpoints"
+    else:
+        behind = [
+            s for s in services if wanted.items() <= _mapping(_mapping(s.value.get("metadata")).get("labels")).items()
+        ]
+        chosen = [pod for pod in pods for service in behind if _selected(service, pod)]
+        known = {str(port.get("name")) for s in behind for port in map(_mapping, _list(s.at(("spec", "ports"))))}
+        key = "endpoints"
+    for index, endpoint in enumerate(map(_mapping, _list(spec.get(key)))):
+        port = endpoint.get("port")
+        if chosen and port is not None and str(port) not in known:
+            where: Place = ("spec", key, index, "port")
+            yield _finding(monitor, where, "port-unmatched", f"{port!r}: there is {', '.join(sorted(known)) or 'none'}")
+    for pod in chosen:
+        annotations = _mapping(pod.metadata.get("annotations"))
+        if str(annotations.get(_SCRAPE, "")).lower() == "true":
+            where = (*pod.root, "metadata", "annotations", _SCRAPE)
+            yield _finding(pod.document, where, "two-discoveries", f"remove {_SCRAPE} or the monitor")
+
+
+def _service(service: Document, pods: Sequence[_Pod]) -> Iterator[Finding]:
+    for index, port in enumerate(map(_mapping, _list(service.at(("spec", "ports"))))):
+        target = port.get("targetPort")
+        if not isinstance(target, str):
+            continue
+        for pod in pods:
+            if not _selected(service, pod) or target in pod.ports("containers"):
+                continue
+            where = ("spec", "ports", index, "targetPort")
+            if target in pod.ports("initContainers"):
+                yield _finding(service, where, "endpoints-of-init-container", f"{target!r} is the port of one")
+            else:
+                known = ", ".join(sorted(pod.ports("containers"))) or "none"
+                yield _finding(service, where, "port-unmatched", f"{target!r}: the containers have {known}")
+
+
+def _selected(service: Document, pod: _Pod) -> bool:
+    selector = _mapping(service.at(("spec", "selector")))
+    return bool(selector) and selector.items() <= pod.labels.items()
+
+
+def _has_password(text: str) -> bool:
+    return bool(_PASSWORD.search(text))
+
+
+def _pairs(labels: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in labels.items()) or "no label"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()

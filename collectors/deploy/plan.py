@@ -1,0 +1,133 @@
+"""What is deployed, whatever the form: image, settings, secret, port, user, resources."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import watchkeeper
+from collectors.description import Collector
+from watchkeeper.errors import SettingsError
+from watchkeeper.yaml import dump
+
+__all__ = ["CONFIG_DIR", "SECRET_DIR", "Discovery", "Plan", "plan_for"]
+
+Discovery = Literal["podmonitor", "annotations", "none"]
+
+CONFIG_DIR = "/etc/watchkeeper"
+SECRET_DIR = "/etc/watchkeeper-secrets"  # noqa: S105  a directory
+# Prometheus comes from outside the pod.
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104
+# Systems whose targets want a user and a password, or a key alone (an empty user).
+_USERS = {
+    "elasticsearch": "watchkeeper",
+    "falkordb": "watchkeeper",
+    "mongodb": "watchkeeper",
+    "pinecone": "",
+    "postgresql": "watchkeeper",
+    "rabbitmq": "watchkeeper",
+    "redis": "watchkeeper",
+}
+# These read the machine or the pod they run in, or something that has no pod: no sidecar beside an application.
+_NO_SIDECAR = {
+    "pinecone": "Pinecone has no pod to stand beside: --as deployment",
+    "probes": "probes look from outside: --as deployment",
+}
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One sidecar for the targets of one system.
+
+    `secret` is the name of the Secret (or secret file) with the key `password`, empty when the target needs none.
+    Memory is in MiB: the request is what one target takes (docs/benchmarks.md), the limit twice that. There is no CPU
+    limit on purpose: throttling makes scrapes late, and a request is enough for a fair share.
+    """
+
+    system: str
+    name: str
+    url: str
+    user: str = ""
+    secret: str = ""
+    namespace: str = ""
+    image: str = field(default_factory=lambda: f"watchkeeper:{watchkeeper.__version__}")
+    discovery: Discovery = "podmonitor"
+    port: int = 9464
+    uid: int = 65532  # the `nonroot` user of distroless images
+    memory_request: int = 48
+    memory_limit: int = 96
+    cpu_request: str = "10m"
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise SettingsError(
+                f"--name {self.name!r}: lower case letters, digits and hyphens, at most 42, as Kubernetes wants names"
+            )
+
+    @property
+    def object_name(self) -> str:
+        """The name of everything that is made for it."""
+        return f"watchkeeper-{self.name}"
+
+    def settings(self, *, host: str = ALL_ADDRESSES, secret_file: str = f"{SECRET_DIR}/password") -> str:
+        """The text of its watchkeeper.yaml."""
+        target: dict[str, Any] = {"name": self.name, "system": self.system}
+        if self.url:
+            target["url"] = self.url
+        if self.user:
+            target["user"] = self.user
+        if self.secret:
+            target["password"] = {"file": secret_file}
+        return dump({"listen": f"{host}:{self.port}", "targets": [target]})
+
+
+def plan_for(system: str, *, beside: bool, name: str = "", url: str = "", secret: str = "", **others: Any) -> Plan:
+    """The plan for one target of a system; `beside` says whether the sidecar shares the network of its target.
+
+    Raises SettingsError for a system that Watchkeeper does not read itself, and says what to do then.
+    """
+    collector = _collector(system)
+    if beside and system in _NO_SIDECAR:
+        raise SettingsError(f"--for {system}: {_NO_SIDECAR[system]}")
+    if not url and collector.default_url:
+        url = collector.default_url if beside else _elsewhere(collector.default_url, system)
+    if not url and collector.schemes:
+        raise SettingsError(f"--for {system}: give the address with --url, for example {collector.schemes[0]}://HOST")
+    parts = urlsplit(url)
+    if parts.password:
+        raise SettingsError("--url: a password does not belong into a manifest: it comes from the secret")
+    wants = system in _USERS
+    return Plan(
+        system=system,
+        name=name or system,
+        url=url,
+        user="" if parts.username else _USERS.get(system, ""),
+        secret=(secret or f"watchkeeper-{name or system}") if wants else secret,
+        **others,
+    )
+
+
+def _collector(system: str) -> Collector:
+    known = f"collectors.{system}"
+    if system.isidentifier() and find_spec(known) is not None:
+        found = getattr(import_module(known), "COLLECTOR", None)
+        if isinstance(found, Collector) and found.system != "exposition":
+            return found
+    if system.isidentifier() and find_spec(f"watchkeeper.systems.{system}") is not None:
+        raise SettingsError(
+            f"--for {system}: it exposes its metrics itself and needs no sidecar: scrape it "
+            f"(docs/systems/{system}.md says how)"
+        )
+    raise SettingsError(f"--for {system}: no system has this key: docs/reference/systems.md lists them")
+
+
+def _elsewhere(url: str, system: str) -> str:
+    """The default address on a host that is named as its system: a service of that name."""
+    for loopback in ("127.0.0.1", "localhost"):
+        url = url.replace(loopback, system)
+    return url
