@@ -6,6 +6,7 @@ from watchkeeper import queries as q
 from watchkeeper.declarations import Alert
 from watchkeeper.systems.watchkeeper import (
     UP,
+    WATCHKEEPER_PUSH_RECORDS_DROPPED_TOTAL,
     WATCHKEEPER_RULE_EVALUATION_FAILURES_TOTAL,
     WATCHKEEPER_TARGET_UP,
 )
@@ -76,6 +77,47 @@ ALERTS: tuple[Alert, ...] = (
         runbook="watchkeeper/rule-failure",
         panel="watchkeeper/rule-age",
         source="Five minutes are twenty evaluations at 15 s",
+    ),
+    Alert(
+        name="PushStalled",
+        system="watchkeeper",
+        query="watchkeeper.push_queue_age",
+        threshold=300,
+        hold="2m",
+        severity="warning",
+        summary="{{ $labels.destination }}: nothing was taken for {{ $value }}",
+        description="What the sidecar reads waits on its disk; who looks at the receiver sees a gap until it arrives.",
+        runbook="watchkeeper/push-queue",
+        panel="watchkeeper/push-queue-age",
+        source="Five minutes: Prometheus's lookback, after which the series vanish from its instant queries",
+    ),
+    Alert(
+        name="PushQueueFilling",
+        system="watchkeeper",
+        query="watchkeeper.push_queue_ratio",
+        threshold=0.8,
+        hold="5m",
+        severity="warning",
+        summary="{{ $labels.destination }}: {{ $value }} of the queue is used",
+        description="When it is full, new readings are dropped. What was accepted stays.",
+        runbook="watchkeeper/push-queue",
+        panel="watchkeeper/push-queue-ratio",
+        source="A fifth of the room is left: at a steady rate, a quarter of the time for which it has been filling",
+    ),
+    Alert(
+        name="PushDropping",
+        system="watchkeeper",
+        query=q.sum_by(
+            q.increase(WATCHKEEPER_PUSH_RECORDS_DROPPED_TOTAL, "10m"), "destination", "reason", "job", "instance"
+        ),
+        threshold=0.5,
+        hold="1m",
+        severity="warning",
+        summary="{{ $labels.destination }} loses readings ({{ $labels.reason }})",
+        description="About {{ $value }} readings of all targets within ten minutes did not and will not arrive.",
+        runbook="watchkeeper/push-queue",
+        panel="watchkeeper/push-dropped-rate",
+        source="None is lost in normal operation; 0.5 lies below one, because increase() extrapolates",
     ),
     Alert(
         name="DeadMan",

@@ -17,11 +17,15 @@ from watchkeeper.signals import Signal
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
 
-__all__ = ["Collector", "Session", "check_target", "collector_of", "redact"]
+__all__ = ["Collector", "Cost", "Session", "check_target", "collector_of", "redact"]
 
 
 class Session(Protocol):
-    """A connection to one target, used by one thread."""
+    """A connection to one target, used by one thread at a time.
+
+    One that has an attribute `inline` which is true may be read in the thread of a scrape: it is connected, resolves no
+    name and opens nothing in a read, and `abort` ends the read at once.
+    """
 
     def read(self, deadline: float) -> Sequence[Family]:
         """Everything that the target says now. `deadline` is in seconds of `watchkeeper.clock.monotonic`.
@@ -39,13 +43,28 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What reading a paid API costs: calls a day, US dollars a call (None when that is not known), and who says so."""
+
+    calls_per_day: float
+    usd_per_call: float | None
+    source: str
+
+    @property
+    def usd_per_month(self) -> float | None:
+        """Dollars in 30 days; None when the price of a call is not known."""
+        return None if self.usd_per_call is None else self.usd_per_call * self.calls_per_day * 30
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collector:
     """How the targets of a system are read.
 
     `signals` are what it can emit, `up` the one that says whether the target answered (None where the exporter has
     none); `schemes` are those of the target's url that it speaks, empty when it needs no url; `options` the keys of
-    `target.options` with what they mean.
+    `target.options` with what they mean; `check` raises SettingsError when a target's options cannot be used;
+    `cost` gives what a target costs that is scraped each so many seconds, for those who are paid for calls.
     """
 
     system: str
@@ -55,6 +74,8 @@ class Collector:
     schemes: tuple[str, ...] = ()
     default_url: str = ""
     options: tuple[tuple[str, str], ...] = ()
+    check: Callable[[Target], None] | None = None
+    cost: Callable[[Target, float], Cost] | None = None
 
 
 _HTTP = ("http", "https")
@@ -99,6 +120,8 @@ def check_target(collector: Collector, target: Target) -> None:
         if name not in known:
             allowed = f"allowed: {', '.join(known)}" if known else "it has none"
             raise SettingsError(f"target {target.name}: unknown option {name!r} of {collector.system}: {allowed}")
+    if collector.check is not None:
+        collector.check(target)
 
 
 def redact(text: str, target: Target) -> str:

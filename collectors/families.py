@@ -1,34 +1,26 @@
-"""Metric families as plain data, and their text exposition (format 0.0.4).
-
-The encoder is our own because it is the hot path: what stands before a value is made once a series and kept.
-Its output is byte for byte that of prometheus-client.
-"""
+"""Metric families as plain data; their text is written by `collectors.encoding`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf, isnan
 from typing import NamedTuple
 
 from watchkeeper.signals import Counter, Gauge, Histogram, Info, Signal, Summary
 
 __all__ = [
-    "CONTENT_TYPE",
+    "Exemplar",
     "Family",
     "Observations",
     "Pairs",
     "Point",
-    "encode",
     "family",
     "format_value",
     "histogram_family",
-    "merge",
     "single",
     "summary_family",
     "with_labels",
 ]
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Pairs = tuple[tuple[str, str], ...]
 """Labels of a series, as (name, value) pairs."""
@@ -47,6 +39,19 @@ _KINDS: dict[type[Signal], str] = {
 }
 
 
+class Exemplar(NamedTuple):
+    """An observation that a sample counts, with `labels` that say which: `trace_id`, mostly.
+
+    `name` and `pairs` are those of the sample, `time` is in seconds since the epoch, None where it is not told.
+    """
+
+    name: str
+    pairs: Pairs
+    labels: Pairs
+    value: float
+    time: float | None
+
+
 class Family(NamedTuple):
     """One metric family with its samples; `kind` is what the TYPE line says."""
 
@@ -54,6 +59,7 @@ class Family(NamedTuple):
     kind: str
     help: str
     points: Sequence[Point]
+    exemplars: Sequence[Exemplar] = ()
 
 
 def family(signal: Signal, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:
@@ -109,64 +115,19 @@ def with_labels(pairs: Pairs, extra: Pairs) -> Pairs:
 
 def format_value(value: float) -> str:
     """A value as Go writes a float64 and prometheus-client repeats it."""
+    value = float(value)
+    text = repr(value)
+    if -inf < value < 1e6:
+        return text
     if value == inf:
         return "+Inf"
     if value == -inf:
         return "-Inf"
     if isnan(value):
         return "NaN"
-    text = repr(float(value))
-    point = text.find(".")
     # Go switches to an exponent at seven digits before the point, Python at seventeen.
-    if value > 0 and point > 6:
+    point = text.find(".")
+    if point > 6:
         mantissa = f"{text[0]}.{text[1:point]}{text[point + 1 :]}".rstrip("0.")
         return f"{mantissa}e+{point - 1:02d}"
     return text
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n")
-
-
-def _prefix(name: str, pairs: Pairs, extra: Pairs) -> str:
-    labels = sorted(with_labels(pairs, extra))
-    if not labels:
-        return f"{name} "
-    inside = ",".join([f'{label}="{_quote(value)}"' for label, value in labels])
-    return f"{name}{{{inside}}} "
-
-
-def _quote(value: str) -> str:
-    return _escape(value).replace('"', r"\"")
-
-
-def lines(family: Family, extra: Pairs, prefixes: MutableMapping[tuple[str, Pairs], str]) -> list[str]:
-    """The sample lines of a family; `prefixes` keeps what stands before the values."""
-    out = []
-    for name, pairs, value in family.points:
-        prefix = prefixes.get((name, pairs))
-        if prefix is None:
-            prefix = prefixes[name, pairs] = _prefix(name, pairs, extra)
-        out.append(prefix + format_value(value) + "\n")
-    return out
-
-
-def merge(
-    parts: Iterable[tuple[Sequence[Family], Pairs, MutableMapping[tuple[str, Pairs], str]]],
-) -> bytes:
-    """The exposition of several targets: (families, target labels, prefixes) each, one block for each family name."""
-    blocks: dict[str, list[str]] = {}
-    for families, extra, prefixes in parts:
-        for one in families:
-            if not one.points:
-                continue
-            block = blocks.get(one.name)
-            if block is None:
-                block = blocks[one.name] = [f"# HELP {one.name} {_escape(one.help)}\n# TYPE {one.name} {one.kind}\n"]
-            block += lines(one, extra, prefixes)
-    return "".join(["".join(block) for block in blocks.values()]).encode()
-
-
-def encode(families: Sequence[Family], extra: Pairs = ()) -> bytes:
-    """The exposition text of some families."""
-    return merge([(families, extra, {})])

@@ -22,7 +22,7 @@ from watchkeeper.errors import TargetError
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
 
-__all__ = ["CA_FILE", "LIMIT_BYTES", "HttpReader"]
+__all__ = ["CA_FILE", "LIMIT_BYTES", "HttpReader", "authorization"]
 
 # A large kube-state-metrics answers with about that much; more is a mistake that would cost the sidecar its memory.
 LIMIT_BYTES = 10 * 1024 * 1024
@@ -145,18 +145,11 @@ class HttpReader:
         return http.client.HTTPConnection(host, url.port or 80, timeout=timeout)
 
     def _headers(self) -> dict[str, str]:
-        target, url = self._target, self._url
-        headers = {"Accept-Encoding": "gzip", "User-Agent": "watchkeeper"}
-        user = target.user or unquote(url.username or "")
-        password = target.password.resolve() if target.password is not None else unquote(url.password or "")
-        if user:
-            headers["Authorization"] = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        elif password:
-            headers["Authorization"] = f"Bearer {password}"
-        return headers
+        return {"Accept-Encoding": "gzip", "User-Agent": "watchkeeper", **authorization(self._target, self._url)}
 
     def _body(self, response: http.client.HTTPResponse, deadline: float, limit: int) -> bytes:
         """The body, unpacked, in bounded memory and time."""
+        self.content_type = response.headers.get("Content-Type", "")
         if response.status != 200:
             refused = " (set user and password of the target)" if response.status in {401, 403} else ""
             raise TargetError(f"it answered {response.status} {response.reason}{refused}")
@@ -172,6 +165,10 @@ class HttpReader:
             if monotonic() >= deadline:
                 raise TimeoutError
             parts.append(piece)
+        if response.length or (unpack is not None and parts and not unpack.eof):
+            raise ConnectionError("it closed the connection in mid-answer")
+        # `read1` leaves an answer of known length open, and its connection then refuses the next request.
+        response.close()
         return b"".join(parts)
 
     def _json(self, path: str, body: bytes) -> Any:
@@ -179,3 +176,12 @@ class HttpReader:
             return json.loads(body)
         except ValueError:
             raise TargetError(f"{self.where(path)}: its answer is no JSON: {body[:60]!r}") from None
+
+
+def authorization(target: Target, url: SplitResult) -> dict[str, str]:
+    """The header that the user and password of a target, or of its url, make: basic, or bearer without a user."""
+    user = target.user or unquote(url.username or "")
+    password = target.password.resolve() if target.password is not None else unquote(url.password or "")
+    if user:
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+    return {"Authorization": f"Bearer {password}"} if password else {}

@@ -1,7 +1,9 @@
-"""Lanes: one thread a target, so that a sick one hurts nobody else.
+"""Lanes: one for each target, so that a sick one hurts nobody else.
 
 A lane reads its target once at a time (concurrent scrapes share that read), answers at the deadline whatever the target
-does, and leaves a target alone that keeps failing.
+does, and leaves a target alone that keeps failing. A read has a thread of its own, but for one case: where the session
+says that it is `inline` (connected, and a read ends when it is aborted), the thread of the scrape reads itself, which
+saves two changes of threads. The watchdog aborts such a read at its deadline.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from collectors.breaker import Breaker
 from collectors.description import Session, collector_of, redact
+from collectors.encoding import Encoder
 from collectors.families import Family, Pairs, single
 from watchkeeper.clock import Clock, monotonic, now
 from watchkeeper.errors import WatchkeeperError
@@ -43,28 +46,38 @@ class Reading:
 
 
 class Flight:
-    """A read that is under way or done; `deadline` in seconds of the monotonic clock."""
+    """A read that is under way or done; `deadline` in seconds of the monotonic clock.
 
-    __slots__ = ("_callbacks", "_done", "_lock", "begun", "deadline", "overdue", "reading")
+    `here` is the thread that runs it, where that is the one that began it.
+    """
 
-    def __init__(self, begun: float, deadline: float) -> None:
+    __slots__ = ("_callbacks", "_done", "_lock", "begun", "deadline", "here", "overdue", "reading")
+
+    def __init__(self, begun: float, deadline: float, here: int | None = None) -> None:
         self.begun = begun
         self.deadline = deadline
+        self.here = here
         self.overdue = False
         self.reading: Reading | None = None
-        self._done = threading.Event()
+        self._done: threading.Event | None = None
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
 
     def finish(self, reading: Reading) -> None:
         with self._lock:
             self.reading = reading
-            callbacks, self._callbacks = self._callbacks, []
-        self._done.set()
+            done, callbacks, self._callbacks = self._done, self._callbacks, []
+        if done is not None:
+            done.set()
         for callback in callbacks:
             callback()
 
     def wait(self, seconds: float) -> bool:
+        with self._lock:
+            if self.reading is not None:
+                return True
+            if self._done is None:
+                self._done = threading.Event()
         return self._done.wait(max(0.0, seconds))
 
     def when_done(self, callback: Callable[[], None]) -> None:
@@ -83,7 +96,8 @@ class Lane:
         self.target = target
         self.collector = collector_of(target)
         self.labels: Pairs = tuple(sorted(target.labels.items()))
-        self.prefixes: dict[tuple[str, Pairs], str] = {}
+        self.encoder = Encoder(self.labels)
+        self.own: Pairs = (("target_system", target.system), ("target", target.name))
         self.reads = 0
         self.failures = 0
         self.dropped = 0
@@ -97,9 +111,13 @@ class Lane:
         self._thread: threading.Thread | None = None
         self._orders: SimpleQueue[Flight | None] = SimpleQueue()
         self._closed = False
+        self._retired = False
 
-    def begin(self, timeout: float | None = None) -> Flight:
-        """Begin a read, or join the one that is under way; `timeout` bounds it beside the target's own."""
+    def begin(self, timeout: float | None = None, *, here: bool = False) -> Flight:
+        """Begin a read, or join the one that is under way; `timeout` bounds it beside the target's own.
+
+        With `here`, the caller calls `run` when the flight names its thread.
+        """
         at = monotonic()
         seconds = self.target.timeout if timeout is None else min(timeout, self.target.timeout)
         with self._lock:
@@ -113,14 +131,33 @@ class Lane:
                 last = f": {self.error}" if self.error else ""
                 why = f"left alone for {pause:.1f} s after {self.breaker.failures} failures{last}"
                 return self._answered(at, "the sidecar is closing" if self._closed else why)
-            flight = self._flight = Flight(at, at + seconds)
             self.reads += 1
+            if here and getattr(self._session, "inline", False):
+                flight = self._flight = Flight(at, at + seconds, here=threading.get_ident())
+                return flight
+            flight = self._flight = Flight(at, at + seconds)
             if self._thread is None:
                 name = f"lane-{self.target.name}"
-                self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
                 self._thread.start()
-        self._orders.put(flight)
+            self._orders.put(flight)
         return flight
+
+    def run(self, flight: Flight) -> None:
+        """Do the read of a flight, in this thread."""
+        reading = self._read(flight)
+        with self._lock:
+            # An answer after the deadline was reported as a failure: it does not count twice.
+            late = flight.overdue
+            if not late:
+                self._note(reading.error, monotonic())
+            elif flight.here is not None:
+                reading = self._down(reading.seconds, self.error or _late(reading.seconds))
+        if late:
+            self._drop_session()  # it was aborted, even if the answer came through
+        flight.finish(reading)
+        if self._retired or self._closed:
+            self._drop_session(unless_busy=True)
 
     def result(self, flight: Flight, timeout: float | None = None) -> Reading:
         """The reading of a flight, at its deadline at the latest; a target that has not answered by then is down."""
@@ -129,18 +166,32 @@ class Lane:
         flight.wait(until - at)
         if flight.reading is not None:
             return flight.reading
+        seconds = monotonic() - flight.begun
+        self.expire(flight)
+        return self._down(seconds, _late(seconds))
+
+    def expire(self, flight: Flight) -> None:
+        """Give a flight up, once, when its deadline has passed without an answer."""
         at = monotonic()
-        seconds = at - flight.begun
-        error = f"no answer within {seconds:.1f} s"
         with self._lock:
-            first = not flight.overdue and at >= flight.deadline
+            first = flight.reading is None and not flight.overdue and at >= flight.deadline
             if first:
                 flight.overdue = True
-                self._note(error, at)
+                self._note(_late(at - flight.begun), at)
             session = self._session
         if first and session is not None:
             session.abort()
-        return self._down(seconds, error)
+
+    def retire(self) -> None:
+        """Give the connection back when nobody reads any more: the settings name the target no longer, or otherwise.
+
+        A scrape that has begun may still read.
+        """
+        with self._lock:
+            self._retired = True
+            if self._thread is not None:
+                self._orders.put(None)
+        self._drop_session(unless_busy=True)
 
     def close(self) -> None:
         """Stop the thread once its read is done; does not wait for it."""
@@ -165,15 +216,18 @@ class Lane:
         families = () if up is None else (single(up, 0.0),)
         return Reading(self.target, families, False, seconds, error)
 
-    def _run(self) -> None:
-        while (flight := self._orders.get()) is not None:
-            reading = self._read(flight)
+    def _loop(self) -> None:
+        while True:
+            flight = self._orders.get()
+            if flight is not None:
+                self.run(flight)
+                continue
             with self._lock:
-                # An answer after the deadline was reported as a failure: it does not count twice.
-                if not flight.overdue:
-                    self._note(reading.error, monotonic())
-            flight.finish(reading)
-        self._drop_session()
+                if self._orders.empty():
+                    if not self._closed:
+                        self._thread = None  # a scrape that comes late to a retired lane starts another
+                    break
+        self._drop_session(unless_busy=True)
 
     def _read(self, flight: Flight) -> Reading:
         try:
@@ -194,15 +248,13 @@ class Lane:
     def _limited(self, families: Sequence[Family]) -> Sequence[Family]:
         """At most `max_series` samples, in the order in which they came; the rest is counted."""
         room = self.target.max_series
-        count = sum(len(one.points) for one in families)
-        if len(self.prefixes) > 2 * max(count, 1000):
-            self.prefixes = {}  # most of what is kept belongs to series that are gone
+        count = sum([len(one.points) for one in families])
         if count <= room:
             return families
         self.dropped += count - room
         kept = []
         for one in families:
-            kept.append(Family(one.name, one.kind, one.help, one.points[:room]))
+            kept.append(Family(one.name, one.kind, one.help, one.points[:room], one.exemplars))
             room = max(0, room - len(one.points))
         return kept
 
@@ -210,21 +262,27 @@ class Lane:
         """Keep the books; a change of state is one line in the log."""
         if error is None:
             if self.error is not None:
-                _log.warning("target %s answers again", self.target.name)
+                _log.warning("target %s answers again", self.target.name, extra={"target": self.target.name})
             self.breaker.succeeded()
             self.succeeded = self._clock()
         else:
             if self.error is None:
-                _log.warning("target %s is down: %s", self.target.name, error)
+                _log.warning("target %s is down: %s", self.target.name, error, extra={"target": self.target.name})
             self.failures += 1
             self.breaker.failed(at)
         self.error = error
 
-    def _drop_session(self) -> None:
+    def _drop_session(self, *, unless_busy: bool = False) -> None:
         with self._lock:
+            if unless_busy and self._flight is not None and self._flight.reading is None:
+                return  # the end of that read does it
             session, self._session = self._session, None
         if session is not None:
             try:
                 session.close()
             except Exception as error:  # noqa: BLE001  it is being thrown away
                 _log.debug("closing the session of %s: %s", self.target.name, error)
+
+
+def _late(seconds: float) -> str:
+    return f"no answer within {seconds:.1f} s"

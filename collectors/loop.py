@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collectors.runtime import Sidecar
     from watchkeeper.settings import Target
 
-__all__ = ["ScrapeLoop", "target_labels"]
+__all__ = ["Memory", "ScrapeLoop", "every", "scraped", "target_labels"]
 
 _log = logging.getLogger("watchkeeper.collectors")
 
@@ -38,14 +38,29 @@ def target_labels(target: Target) -> Pairs:
     return tuple(sorted(labels.items()))
 
 
-class _Memory:
-    """The series of a target at its last scrape, with their full labels."""
+class Memory:
+    """The series of a target at its last scrape, with their full labels; `extra` are those of the target."""
 
-    def __init__(self, target: Target) -> None:
-        self.extra = target_labels(target)
+    def __init__(self, extra: Pairs) -> None:
+        self.extra = extra
         self.series: dict[Series, Labels] = {}
 
-    def labels(self, key: Series) -> Labels:
+    def samples(self, families: Sequence[Family], at: float) -> list[Sample]:
+        """The samples of a scrape, and a stale marker for each series that is gone since the last one."""
+        out = []
+        series: dict[Series, Labels] = {}
+        for one in families:
+            for name, pairs, value in one.points:
+                key = (name, pairs)
+                if key in series:
+                    continue  # the first of two equal series counts
+                labels = series[key] = self._labels(key)
+                out.append(Sample(name, labels, value, at))
+        gone = [Sample(key[0], labels, STALE_NAN, at) for key, labels in self.series.items() if key not in series]
+        self.series = series
+        return out + gone
+
+    def _labels(self, key: Series) -> Labels:
         kept = self.series.get(key)
         if kept is None:
             # A label without value is none.
@@ -66,9 +81,10 @@ class ScrapeLoop:
         # Without a pause there would be no time to read in, and no end of reading.
         self._interval = max(_LEAST_INTERVAL, interval)
         self._clock = clock
-        self._memory = {target.name: _Memory(target) for target in sidecar.targets}
+        self._memory = {target.name: Memory(target_labels(target)) for target in sidecar.targets}
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scrape-loop", daemon=True)
+        run = partial(every, self._interval, self._stop, self.round)
+        self._thread = threading.Thread(target=run, name="scrape-loop", daemon=True)
 
     def start(self) -> None:
         """Begin with a round at once."""
@@ -107,15 +123,7 @@ class ScrapeLoop:
 
     def samples(self, reading: Reading, at: float) -> list[Sample]:
         """The samples of a reading: its series, markers for those that are gone, and what is said of the target."""
-        memory = self._memory[reading.target.name]
-        own = [
-            *self._sidecar.target_families([reading]),
-            Family(UP.name, "gauge", UP.help, [(UP.name, (), float(reading.up))]),
-        ]
-        out, series = _samples([*reading.families, *own], memory, at)
-        gone = [Sample(key[0], labels, STALE_NAN, at) for key, labels in memory.series.items() if key not in series]
-        memory.series = series
-        return out + gone
+        return self._memory[reading.target.name].samples(scraped(self._sidecar, reading), at)
 
     def _write(self, samples: Sequence[Sample]) -> None:
         try:
@@ -123,27 +131,22 @@ class ScrapeLoop:
         except WatchkeeperError as error:
             _log.error("a scrape was not stored: %s", error)
 
-    def _run(self) -> None:
-        next_round = monotonic()
-        while not self._stop.is_set():
-            try:
-                self.round()
-            except Exception:  # noqa: BLE001  one bad round must not end collection
-                _log.exception("a scrape failed")
-            # A round that took too long costs rounds, not the rhythm.
-            late = monotonic() - next_round
-            next_round += self._interval * max(1, -(-late // self._interval))
-            self._stop.wait(next_round - monotonic())
+
+def every(interval: float, stop: threading.Event, do: Callable[[], None]) -> None:
+    """Do something each `interval` seconds, at once for the first time, until `stop` is set."""
+    next_round = monotonic()
+    while not stop.is_set():
+        try:
+            do()
+        except Exception:  # noqa: BLE001  one bad round must not end collection
+            _log.exception("a scrape failed")
+        # A round that took too long costs rounds, not the rhythm.
+        late = monotonic() - next_round
+        next_round += interval * max(1, -(-late // interval))
+        stop.wait(next_round - monotonic())
 
 
-def _samples(families: Sequence[Family], memory: _Memory, at: float) -> tuple[list[Sample], dict[Series, Labels]]:
-    out = []
-    series: dict[Series, Labels] = {}
-    for one in families:
-        for name, pairs, value in one.points:
-            key = (name, pairs)
-            if key in series:
-                continue  # the first of two equal series counts
-            labels = series[key] = memory.labels(key)
-            out.append(Sample(name, labels, value, at))
-    return out, series
+def scraped(sidecar: Sidecar, reading: Reading) -> list[Family]:
+    """What a scrape of one target gives: its families, what the sidecar says of it, and `up`."""
+    up = Family(UP.name, "gauge", UP.help, [(UP.name, (), float(reading.up))])
+    return [*reading.families, *sidecar.target_families([reading]), up]

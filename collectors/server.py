@@ -1,173 +1,172 @@
-"""The sidecar's HTTP server: `/metrics`, `/probe?target=NAME`, `/healthz`, `/readyz`.
+"""The sidecar's listener: `/metrics`, `/probe?target=NAME`, `/healthz`, `/readyz`.
 
 Health says that the process works, never that its targets do: a restart of the sidecar cures no database.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import signal
-import socket
 import threading
 import zlib
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
-from collectors.families import CONTENT_TYPE
+from collectors.access import Guard, is_loopback
+from collectors.connections import Answer, Connections
+from collectors.encoding import OPENMETRICS_TYPE, TEXT_TYPE
+from collectors.families import Family, family, single
+from collectors.requests import Request
 from collectors.runtime import Sidecar, check_labels
-from watchkeeper.errors import ListenError, SettingsError
+from watchkeeper.errors import SettingsError
+from watchkeeper.systems.watchkeeper import (
+    WATCHKEEPER_LISTENER_REQUESTS_TOTAL,
+    WATCHKEEPER_LISTENER_SCRAPES_IN_FLIGHT,
+    WATCHKEEPER_LISTENER_SCRAPES_REJECTED_TOTAL,
+)
 
 if TYPE_CHECKING:
-    from watchkeeper.settings import Target
+    from watchkeeper.settings import Access, Target
 
-__all__ = ["DEFAULT_PORT", "Server", "run", "serve"]
+__all__ = ["DEFAULT_PORT", "MAX_SCRAPES", "Server", "run", "serve"]
 
 _log = logging.getLogger("watchkeeper.collectors")
 
 # The port that OpenTelemetry's Prometheus exporter has made usual for "metrics of a process".
 DEFAULT_PORT = 9464
-# Every hanging target can hold a request for its timeout; health must still be answered then.
-MAX_THREADS = 32
-_REQUEST_SECONDS = 10.0
-_PLAIN = "text/plain; charset=utf-8"
-# Prometheus gives up at its scrape timeout: the answer leaves this much earlier, at most a tenth of it.
-_MARGIN_SECONDS = 0.5
+# Every hanging target can hold a scrape for its timeout; health must still be answered then.
+MAX_SCRAPES = 32
+_OTHER_THREADS = 4
+_STOP_SECONDS = 10.0
+# Less is not worth the packing: it is one packet on most networks.
+_PACK_BYTES = 1024
 
 
-class Server(TCPServer):
-    """A running server; `port` is the one it listens on."""
+class Server:
+    """A running server; `port` is the one it listens on, `guard` decides who may read."""
 
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def __init__(self, sidecar: Sidecar, host: str, port: int) -> None:
+    def __init__(self, sidecar: Sidecar, host: str, port: int, access: Access | None = None) -> None:
         self.sidecar = sidecar
+        self.guard = Guard(access)
         self.ready = False
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._slots = threading.BoundedSemaphore(MAX_THREADS)
-        try:
-            super().__init__((host, port), _Handler)
-        except OSError as error:
-            raise ListenError(_cannot_listen(host, port, error)) from None
-        self.port: int = self.server_address[1]
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="metrics", daemon=True)
+        self._slots = threading.BoundedSemaphore(MAX_SCRAPES)
+        self._lock = threading.Lock()
+        self._scrapes = 0
+        self._rejected = 0
+        self._connections = Connections(
+            host, port, self._answer, lambda: self.guard.context(), MAX_SCRAPES + _OTHER_THREADS
+        )
+        self.port = self._connections.port
+
+    @property
+    def scheme(self) -> str:
+        """`https` with TLS, else `http`."""
+        return "https" if self.guard.tls else "http"
 
     def start(self) -> None:
         """Begin to answer."""
         self.ready = True
-        self._thread.start()
+        self.sidecar.sources = (*self.sidecar.sources, self.families)
+        self._connections.start()
 
     def shutdown(self) -> None:
-        """Refuse new requests, let the running ones end, and free the port; the sidecar stays open."""
+        """Refuse new connections, let the running requests end, and free the port; the sidecar stays open."""
         self.ready = False
-        super().shutdown()
-        self.server_close()
-        for _ in range(MAX_THREADS):
-            self._slots.acquire(timeout=_REQUEST_SECONDS)
+        self._connections.stop(_STOP_SECONDS)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own; when all are busy, say so at once."""
-        if not self._slots.acquire(blocking=False):
-            request.settimeout(1.0)
-            try:
-                request.sendall(b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nall threads are busy\n")
-            except OSError as error:
-                _log.debug("busy answer: %s", error)
-            self.shutdown_request(request)
-            return
-        threading.Thread(target=self._answer, args=(request, client_address), daemon=True).start()
+    def families(self) -> Sequence[Family]:
+        """What the listener says of itself."""
+        answered = sorted(self._connections.answered.copy().items())
+        return [
+            family(WATCHKEEPER_LISTENER_REQUESTS_TOTAL, [((str(code),), float(count)) for code, count in answered]),
+            single(WATCHKEEPER_LISTENER_SCRAPES_IN_FLIGHT, float(self._scrapes)),
+            single(WATCHKEEPER_LISTENER_SCRAPES_REJECTED_TOTAL, float(self._rejected)),
+        ]
 
-    def _answer(self, request: Any, client_address: Any) -> None:
-        try:
-            self.finish_request(request, client_address)
-        except OSError as error:
-            _log.debug("a client went away: %s", error)
-        finally:
-            self.shutdown_request(request)
-            self._slots.release()
+    def _answer(self, request: Request) -> Answer:
+        path = request.path
+        if path == "/healthz":
+            return _text(200, "ok")
+        if path == "/readyz":
+            return _text(200, "ready") if self.ready else _text(503, "shutting down")
+        if not self.guard.allows(request.authorization):
+            status, body, fields = _text(401, "the listener wants credentials: see `access` of the settings")
+            return status, body, f"{fields}WWW-Authenticate: {self.guard.challenge}\r\n"
+        if path == "/metrics":
+            return self._scrape(request, None)
+        if path == "/probe":
+            return self._probe(request)
+        if path == "/":
+            return _text(200, self._index())
+        return _text(404, f"there is no {path}: try /metrics")
 
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-    timeout = _REQUEST_SECONDS
-    server_version = "watchkeeper"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        sidecar = self.server.sidecar
-        if url.path == "/metrics":
-            self._send(200, sidecar.scrape(timeout=self._budget()), CONTENT_TYPE)
-        elif url.path == "/probe":
-            self._probe(parse_qs(url.query).get("target", []))
-        elif url.path == "/healthz":
-            self._text(200, "ok")
-        elif url.path == "/readyz":
-            self._text(200 if self.server.ready else 503, "ready" if self.server.ready else "shutting down")
-        elif url.path == "/":
-            names = "".join(f"/probe?target={target.name}\n" for target in sidecar.targets)
-            self._text(200, f"watchkeeper collect\n\n/metrics\n{names}/healthz\n/readyz")
-        else:
-            self._text(404, f"there is no {url.path}: try /metrics")
-
-    do_HEAD = do_GET  # noqa: N815  the name that the base class looks for
-
-    def _probe(self, names: Sequence[str]) -> None:
+    def _probe(self, request: Request) -> Answer:
+        names = request.targets
         if len(names) != 1:
-            self._text(400, "name one target: /probe?target=NAME")
-            return
+            return _text(400, "name one target: /probe?target=NAME")
         try:
-            self.server.sidecar.lane(names[0])
+            self.sidecar.lane(names[0])
         except SettingsError as error:
-            self._text(404, str(error))
-            return
-        self._send(200, self.server.sidecar.scrape(names, self._budget()), CONTENT_TYPE)
+            return _text(404, str(error))
+        return self._scrape(request, names)
 
-    def _budget(self) -> float | None:
-        """Seconds until the answer must leave, from the header that Prometheus sends; None when it is not there."""
+    def _scrape(self, request: Request, names: Sequence[str] | None) -> Answer:
+        if not self._slots.acquire(blocking=False):
+            with self._lock:
+                self._rejected += 1
+            status, body, fields = _text(503, f"{MAX_SCRAPES} scrapes are under way")
+            return status, body, f"{fields}Retry-After: 1\r\n"
         try:
-            timeout = float(self.headers.get("X-Prometheus-Scrape-Timeout-Seconds", ""))
-        except ValueError:
-            return None
-        return timeout - min(_MARGIN_SECONDS, timeout / 10) if timeout > 0 else None
-
-    def _text(self, status: int, text: str) -> None:
-        # One line, whatever a client put into the path.
-        self._send(status, (text + "\n").encode("utf-8", errors="replace"), _PLAIN)
-
-    def _send(self, status: int, body: bytes, content_type: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        if len(body) > 1024 and "gzip" in self.headers.get("Accept-Encoding", ""):
+            with self._lock:
+                self._scrapes += 1
+            body = self.sidecar.scrape(names, request.budget, openmetrics=request.openmetrics)
+        finally:
+            with self._lock:
+                self._scrapes -= 1
+            self._slots.release()
+        fields = _OPENMETRICS_FIELDS if request.openmetrics else _TEXT_FIELDS
+        if request.gzip and len(body) > _PACK_BYTES:
             packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-            body = packer.compress(body) + packer.flush()
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+            return 200, packer.compress(body) + packer.flush(), f"{fields}Content-Encoding: gzip\r\n"
+        return 200, body, fields
 
-    def log_message(self, format: str, *args: Any) -> None:
-        _log.debug(format, *args)
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> str:
-    where = f"{host}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"cannot listen on {where}: the port is in use: stop what uses it, or choose another with --listen"
-    if error.errno == errno.EACCES:
-        return f"cannot listen on {where}: not allowed: choose a port above 1023 with --listen"
-    return f"cannot listen on {where}: {error.strerror or error}"
+    def _index(self) -> str:
+        """The targets and how their last reads went, for a person."""
+        lines = ["watchkeeper collect", "", "/metrics", "/healthz", "/readyz", ""]
+        for target in self.sidecar.targets:
+            lane = self.sidecar.lane(target.name)
+            if lane.error is not None:
+                state = f"down: {lane.error}"
+            else:
+                state = "up" if lane.succeeded is not None else "not read yet"
+            lines.append(f"/probe?target={target.name}  {target.system}  {state}")
+        return "\n".join(lines)
 
 
-def serve(sidecar: Sidecar, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> Server:
+def _fields(content_type: str) -> str:
+    # What is answered depends on these fields of the request: a cache in between must know.
+    return f"Content-Type: {content_type}\r\nVary: Accept, Accept-Encoding\r\n"
+
+
+_TEXT_FIELDS = _fields(TEXT_TYPE)
+_OPENMETRICS_FIELDS = _fields(OPENMETRICS_TYPE)
+
+
+def _text(status: int, text: str) -> Answer:
+    return status, f"{text}\n".encode("utf-8", errors="replace"), "Content-Type: text/plain; charset=utf-8\r\n"
+
+
+def serve(sidecar: Sidecar, host: str = "127.0.0.1", port: int = DEFAULT_PORT, access: Access | None = None) -> Server:
     """Serve a sidecar in the background; port 0 takes a free one. Raises ListenError, SettingsError."""
     check_labels(sidecar.targets)
-    server = Server(sidecar, host, port)
+    server = Server(sidecar, host, port, access)
+    if not is_loopback(host) and server.guard.open:
+        _log.warning(
+            "listening on %s:%d, and everybody who reaches it may read: set `access` (TLS, user and password, or "
+            "bearer), or listen on 127.0.0.1",
+            host,
+            server.port,
+        )
     server.start()
     return server
 

@@ -70,6 +70,55 @@ DASHBOARD = Dashboard(
             ),
         ),
         Row(
+            title="Push",
+            panels=(
+                Panel(
+                    key="push-queue-age",
+                    title="Oldest reading that waits",
+                    queries=("watchkeeper.push_queue_age",),
+                    description="Readings that a receiver has not taken wait on the disk of the sidecar.",
+                    legend="{{instance}} {{destination}}",
+                    threshold_of="PushStalled",
+                ),
+                Panel(
+                    key="push-queue-ratio",
+                    title="Queue in use",
+                    queries=("watchkeeper.push_queue_ratio",),
+                    description="When it is full, new readings are dropped.",
+                    legend="{{instance}} {{destination}}",
+                    threshold_of="PushQueueFilling",
+                ),
+                Panel(
+                    key="push-sent-rate",
+                    title="Readings taken",
+                    queries=("watchkeeper.push_sent_rate",),
+                    description="By each receiver, per second; one an interval, and more after an outage.",
+                    legend="{{instance}} {{destination}}",
+                ),
+                Panel(
+                    key="push-failures-rate",
+                    title="Attempts that failed",
+                    queries=("watchkeeper.push_failures_rate",),
+                    description="Per second. What they held is sent again.",
+                    legend="{{instance}} {{destination}}",
+                ),
+                Panel(
+                    key="push-dropped-rate",
+                    title="Readings lost",
+                    queries=("watchkeeper.push_dropped_rate",),
+                    description="Per second: the queue was full, the disk refused, or the receiver did for good.",
+                    legend="{{instance}} {{destination}} {{reason}}",
+                ),
+                Panel(
+                    key="push-items-rejected-rate",
+                    title="Points not taken",
+                    queries=("watchkeeper.push_items_rejected_rate",),
+                    description="Data points that an OTLP receiver left out of readings that it took, per second.",
+                    legend="{{instance}} {{destination}}",
+                ),
+            ),
+        ),
+        Row(
             title="Rules",
             panels=(
                 Panel(

@@ -24,7 +24,7 @@ BASE = {"click", "msgspec", "prometheus_client", "urllib3", "yaml"}
 # Where the shared language may use more. Each is an extra, and is imported where it is used.
 MORE: Mapping[str, set[str]] = {
     "watchkeeper.stores": {"numpy", "pandas"},
-    "watchkeeper.instrumentation": {"genai_prices", "opentelemetry"},
+    "watchkeeper.instrumentation": {"genai_prices", "opentelemetry", "pybreaker"},
     "watchkeeper.queries": {"promql_parser"},
 }
 

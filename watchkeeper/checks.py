@@ -20,7 +20,7 @@ from watchkeeper.findings import Finding, suggestion
 from watchkeeper.labels import TARGET_LABELS
 from watchkeeper.queries import PromQL, Query, signals_of, target_labels_of, walk, windows_of
 from watchkeeper.settings import Settings
-from watchkeeper.signals import Counter, Signal
+from watchkeeper.signals import Distribution, Signal
 
 __all__ = ["RULES", "check"]
 
@@ -141,8 +141,8 @@ def _queries(scope: Scope) -> Iterator[Finding]:
 def _declared(catalogue: Catalogue, signal: Signal) -> bool:
     if catalogue.signals.get(signal.name) == signal:
         return True
-    parent = catalogue.signals.get(signal.origin or "")  # the parts of a histogram name it as their origin
-    return isinstance(signal, Counter) and parent is not None and parent.kind == "histogram"
+    parent = catalogue.signals.get(signal.origin or "")  # the parts of a distribution name it as their origin
+    return isinstance(parent, Distribution) and signal.name.startswith(parent.name)
 
 
 def _resolved(scope: Scope, reference: Query | str) -> Query | None:

@@ -55,7 +55,7 @@ class System:
 
     `collected` says who reads it: `ours` (a module of `collectors`), `theirs` (a well-kept exporter), `both`, or
     `application` (the observed program exposes the signals itself); `exporter` names the exporter whose metric
-    names we follow.
+    names we follow. Further series of `open_prefixes` may be emitted: the observed system itself names them.
     """
 
     key: str
@@ -64,6 +64,7 @@ class System:
     collected: Literal["ours", "theirs", "both", "application"]
     signals: tuple[Signal, ...]
     exporter: str | None = None
+    open_prefixes: tuple[str, ...] = ()
     tested_against: str
 
     def __post_init__(self) -> None:

@@ -1,12 +1,13 @@
-"""Durations as people and Prometheus write them: `90s`, `5m`, `1h30m`, `7d`."""
+"""Durations as people and Prometheus write them (`90s`, `5m`, `1h30m`, `7d`), and as people read them (`1.2 s`)."""
 
 from __future__ import annotations
 
+import math
 import re
 
 from watchkeeper.errors import DefinitionError
 
-__all__ = ["format_duration", "parse_duration"]
+__all__ = ["digits", "format_duration", "parse_duration", "spoken"]
 
 # Prometheus' units, longest first, as its duration grammar has them (a year is 365 days).
 _MILLISECONDS = {
@@ -48,3 +49,37 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)
+
+
+def spoken(seconds: float) -> str:
+    """A length of time: `850 µs`, `1.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
+    sign, size = ("-" if seconds < 0 else ""), abs(seconds)
+    if size == 0:
+        return "0 s"
+    if size < 0.9995e-3:
+        return f"{sign}{digits(size * 1e6)} µs"
+    if size < 0.9995:
+        return f"{sign}{digits(size * 1e3)} ms"
+    if size < 99.5:
+        return f"{sign}{digits(size)} s"
+    for limit, one, big, many, small in (
+        (3599.5, "min", 60, "s", 1),
+        (172_000, "h", 3600, "min", 60),
+        (math.inf, "d", 86_400, "h", 3600),
+    ):
+        if size < limit:
+            count, rest = divmod(round(size / small), big // small)
+            return f"{sign}{count} {one}" + (f" {rest} {many}" if rest else "")
+    return f"{sign}{size:.0f} s"
+
+
+def digits(value: float) -> str:
+    """Three significant digits without an exponent where that stays short."""
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size < 1e-4:
+        return f"{value:.2e}"
+    places = max(0, 2 - math.floor(math.log10(size)))
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -32,19 +32,28 @@ def by_name(families: Iterable[Family]) -> dict[str, Family]:
     return {family.name: family for family in families}
 
 
-def check_declared(families: Iterable[Family], signals: Iterable[Signal]) -> None:
-    """Everything emitted is declared with kind and labels; everything declared is emitted or says `requires`."""
+def check_declared(families: Iterable[Family], signals: Iterable[Signal], open_prefixes: tuple[str, ...] = ()) -> None:
+    """Everything emitted is declared with kind and labels, or has one of the `open_prefixes` of its system; everything
+    declared is emitted or says `requires`.
+    """
     declared = {signal.name: signal for signal in signals}
     emitted = by_name(family for family in families if family.points)
+    opened = {name for name in emitted.keys() - declared.keys() if name.startswith(open_prefixes)}
+    emitted = {name: family for name, family in emitted.items() if name not in opened}
     assert not emitted.keys() - declared.keys()
     missing = {name for name, signal in declared.items() if signal.requires is None} - emitted.keys()
     assert not missing
     for name, family in emitted.items():
         signal = declared[name]
-        assert family.kind == ("gauge" if signal.kind == "info" else signal.kind)
+        assert family.kind == (signal.exposed_as or ("gauge" if signal.kind == "info" else signal.kind))
+        suffixes, own = _DISTRIBUTIONS.get(family.kind, ((), ""))
         for point_name, pairs, _ in family.points:
-            assert point_name == name
-            assert tuple(label for label, _ in pairs) == signal.labels
+            assert point_name == name or point_name.removeprefix(name) in suffixes
+            assert tuple(label for label, _ in pairs if label != own) == signal.labels
+
+
+# What the samples of a distribution add to its name, and the label that they have beside its own.
+_DISTRIBUTIONS = {"histogram": (("_bucket", "_count", "_sum"), "le"), "summary": (("_count", "_sum"), "quantile")}
 
 
 def compare(ours: Iterable[Family], theirs: str, *, newer: frozenset[str] = frozenset()) -> None:
@@ -104,9 +113,12 @@ def application(**settings: object) -> Iterator[Application]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False
+        request_queue_size = 128  # many may come at once, and a refused one comes again a second later
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         state.url = f"http://127.0.0.1:{server.server_address[1]}/metrics"

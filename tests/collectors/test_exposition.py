@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from collectors import http
 from collectors.exposition import COLLECTOR, Parser
-from collectors.families import encode
+from collectors.encoding import encode
 from tests.collectors.helpers import application, parsed, silent_port, target
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError

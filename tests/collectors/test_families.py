@@ -5,26 +5,11 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import Metric
 from prometheus_client.utils import floatToGoString
 
-from collectors.families import Family, encode, family, format_value, with_labels
+from collectors.encoding import encode
+from collectors.families import Family, family, format_value, with_labels
 from watchkeeper.signals import Gauge
-
-_texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")) | st.sampled_from('\\"\n'), max_size=8)
-_labels = st.dictionaries(st.sampled_from(("a", "b", "le_", "Z")), _texts, max_size=3)
-_series = st.lists(
-    st.tuples(_labels, st.floats()), min_size=1, max_size=4, unique_by=lambda s: tuple(sorted(s[0].items()))
-)
-
-
-class _Fixed:
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-
-    def collect(self) -> list[Metric]:
-        return [self._metric]
 
 
 @given(st.floats())
@@ -34,19 +19,6 @@ def test_a_value_is_written_as_prometheus_client_writes_it(value: float) -> None
 
 def test_an_integer_is_written_as_a_float() -> None:
     assert format_value(3) == "3.0"
-
-
-@given(help=_texts.filter(bool), kind=st.sampled_from(("gauge", "untyped")), series=_series)
-def test_the_text_is_that_of_prometheus_client(
-    help: str, kind: str, series: list[tuple[dict[str, str], float]]
-) -> None:
-    metric = Metric("thing", help, kind)
-    for labels, value in series:
-        metric.add_sample("thing", labels, value)
-    registry = CollectorRegistry()
-    registry.register(_Fixed(metric))
-    ours = Family("thing", kind, help, [("thing", tuple(labels.items()), value) for labels, value in series])
-    assert encode([ours]) == generate_latest(registry)
 
 
 def test_target_labels_stand_on_every_series() -> None:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from collectors import once
 from collectors.breaker import THRESHOLD
+from collectors.families import Family
 from collectors.lanes import Flight
 from collectors.runtime import Sidecar, check_labels
 from tests.collectors.helpers import application, parsed, silent_port, target
@@ -39,8 +41,8 @@ def test_concurrent_scrapes_share_one_read(sidecars: list[Sidecar], monkeypatch:
         lane, joined = sidecar.lane("app"), []
         begin = lane.begin
 
-        def counted(timeout: float | None = None) -> Flight:
-            joined.append(begin(timeout))
+        def counted(timeout: float | None = None, *, here: bool = False) -> Flight:
+            joined.append(begin(timeout, here=here))
             return joined[-1]
 
         monkeypatch.setattr(lane, "begin", counted)
@@ -192,3 +194,46 @@ def test_the_sidecar_emits_what_its_system_declares(sidecars: list[Sidecar]) -> 
     assert own.keys() == {name for name in emitted if name.startswith("watchkeeper_")}
     for name, signal in own.items():
         assert {label for _, pairs, _ in emitted[name].points for label, _ in pairs} == set(signal.labels)
+
+
+def test_the_process_says_what_it_takes_unless_a_target_says_the_same(sidecars: list[Sidecar]) -> None:
+    text = "# TYPE process_open_fds gauge\nprocess_open_fds 7\n"
+    with application(text=text) as app:
+        families = parsed(_open(sidecars, target("app", "shop", app.url)).scrape())
+    assert [value for _, _, value in families["process_open_fds"].points] == [7.0]
+    assert families["process_resident_memory_bytes"].points[0][2] > 1e6
+    assert families["process_cpu_seconds_total"].kind == "counter"
+    assert abs(families["process_start_time_seconds"].points[0][2] - time.time()) < 86_400
+
+
+class _Session:
+    """A session that notes the threads in which it is read."""
+
+    inline = True
+
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+
+    def read(self, deadline: float) -> Sequence[Family]:
+        self.threads.append(threading.current_thread().name)
+        return []
+
+    def abort(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.threads.append("closed")
+
+
+def test_a_connected_session_is_read_in_the_thread_of_the_scrape(sidecars: list[Sidecar]) -> None:
+    sidecar = _open(sidecars, target("this-host", "host"), target("other", "host", labels={"instance": "other"}))
+    sessions = {}
+    for name in ("this-host", "other"):
+        lane = sidecar.lane(name)
+        sessions[name] = _Session()
+        lane.collector = replace(lane.collector, open=lambda one: sessions[one.name])
+    for _ in range(2):
+        sidecar.scrape()
+    # Nothing is connected at first; then one of them, for the others must be read meanwhile.
+    assert sessions["this-host"].threads == ["lane-this-host", threading.current_thread().name]
+    assert sessions["other"].threads == ["lane-other", "lane-other"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from collectors.runtime import Sidecar
-from collectors.server import MAX_THREADS, Server, serve
+from collectors.server import MAX_SCRAPES, Server, serve
 from tests.collectors.helpers import Application, application, silent_port, target
 from tests.servers import http, wait_until
 from tests.servers.prometheus import PrometheusServer
@@ -66,6 +66,32 @@ def test_health_does_not_depend_on_targets(server: Server, app: Application) -> 
     assert http.get_text(_url(server, "/readyz")) == "ready\n"
 
 
+def test_the_index_lists_targets_with_their_state(server: Server, app: Application) -> None:
+    assert "/probe?target=app  shop  not read yet" in http.get_text(_url(server, "/"))
+    http.get_text(_url(server, "/probe?target=app"))
+    app.status = 500
+    http.get_text(_url(server, "/probe?target=other"))
+    text = http.get_text(_url(server, "/"))
+    assert "/probe?target=app  shop  up\n" in text
+    assert "/probe?target=other  shop  down: " in text and "it answered 500" in text
+
+
+def test_the_listener_says_what_it_answered(server: Server) -> None:
+    with pytest.raises(OSError, match="404"):
+        http.get_text(_url(server, "/nowhere"))
+    http.get_text(_url(server, "/metrics"))
+    text = http.get_text(_url(server, "/metrics"))
+    assert 'watchkeeper_listener_requests_total{code="200"} 1.0' in text
+    assert 'watchkeeper_listener_requests_total{code="404"} 1.0' in text
+    assert "watchkeeper_listener_scrapes_in_flight 1.0" in text
+    assert "watchkeeper_listener_" not in http.get_text(_url(server, "/probe?target=app"))
+
+
+def test_shutdown_may_come_twice(server: Server) -> None:
+    server.shutdown()
+    server.shutdown()
+
+
 def test_the_answer_is_packed_when_asked(server: Server) -> None:
     request = urllib.request.Request(_url(server, "/metrics"), headers={"Accept-Encoding": "gzip"})
     with urllib.request.urlopen(request, timeout=5) as response:
@@ -97,7 +123,7 @@ def test_prometheus_takes_everything(server: Server, prometheus_server: Callable
 def test_health_is_answered_while_many_scrapes_hang(server: Server, app: Application) -> None:
     app.gate.clear()
     scrapes = [
-        threading.Thread(target=http.get_text, args=(_url(server, "/metrics"),)) for _ in range(MAX_THREADS // 2)
+        threading.Thread(target=http.get_text, args=(_url(server, "/metrics"),)) for _ in range(MAX_SCRAPES // 2)
     ]
     for scrape in scrapes:
         scrape.start()

@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-__all__ = ["answers", "get_json", "get_text", "post", "post_form"]
+__all__ = ["answers", "get_json", "get_text", "post", "post_form", "send"]
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -26,7 +26,14 @@ def get_json(url: str, params: dict[str, str] | None = None, *, seconds: float =
 
 def post(url: str, body: bytes = b"", *, headers: dict[str, str] | None = None, seconds: float = 30.0) -> str:
     """POST `body` and return the body of the answer; errors as in `get_text`."""
-    return _send(urllib.request.Request(url, data=body, headers=headers or {}, method="POST"), seconds)
+    return send("POST", url, body, headers=headers, seconds=seconds)
+
+
+def send(
+    method: str, url: str, body: bytes | None = None, *, headers: dict[str, str] | None = None, seconds: float = 30.0
+) -> str:
+    """Any method; the body of the answer, errors as in `get_text`."""
+    return _send(urllib.request.Request(url, data=body, headers=headers or {}, method=method), seconds)
 
 
 def post_form(url: str, params: dict[str, str], *, seconds: float = 30.0) -> Any:

@@ -15,10 +15,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers import alertmanager, chromium, exporters, postgresql, prometheus, redis
+from examples.servers.process import find_program
+from tests.servers import (
+    alertmanager,
+    chromium,
+    exporters,
+    nginx,
+    postgresql,
+    prometheus,
+    rabbitmq,
+    redis,
+    victoriametrics,
+)
 
 __all__ = ["install", "main", "missing_packages"]
 
+# Programs that single tests use, by package.
+_PROGRAMS = {"systemd-journal-remote": "systemd-journal-remote", "openssl": "openssl"}
+_LIBRARIES = ("/lib/systemd", "/usr/lib/systemd")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/watchkeeper-tests.conf")
 # Another package manager may be at work: wait for its lock.
@@ -27,8 +41,9 @@ _APT_OPTIONS = ("-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3
 
 def missing_packages() -> list[str]:
     """The Debian packages of the servers that are not here."""
-    modules = (postgresql, redis, prometheus, alertmanager, chromium)
+    modules = (postgresql, redis, prometheus, alertmanager, chromium, nginx, rabbitmq, victoriametrics)
     missing = [module.PACKAGE for module in modules if module.available() is not None]
+    missing += [package for package, name in _PROGRAMS.items() if find_program(name, under=_LIBRARIES) is None]
     return missing + [package for kind, package in exporters.PACKAGES.items() if exporters.available(kind)]
 
 

@@ -6,15 +6,13 @@ Exit codes: 0 done; 1 the answer is no (findings, a failed drill); 2 wrong usage
 
 from __future__ import annotations
 
-import importlib
+import gc
 import sys
 from typing import Any
 
-import click
-
 from watchkeeper.errors import WatchkeeperError
 
-__all__ = ["COMMANDS", "cli", "main"]
+__all__ = ["ABOUT", "COMMANDS", "EXIT_CODES", "main"]
 
 COMMANDS = {
     "build": "Write dashboards, alert rules, their tests and Alertmanager's configuration.",
@@ -26,69 +24,69 @@ COMMANDS = {
     "init": "Write a first watchkeeper.yaml here.",
     "runbook": "List, show and lint runbooks in the terminal.",
     "serve": "Webhooks, run engine and console, beside Prometheus and Alertmanager.",
+    "trace": "One trace as a waterfall, or a list of them.",
     "up": "Collection, store, rules, detection, runs and console in one process.",
 }
 """Every command and its one-line help; its code is in `watchkeeper.app.commands.NAME`."""
 
 
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"watchkeeper.app.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from watchkeeper.findings import suggestion
-
-            raise click.UsageError(f"no command is called {args[0]!r}.{suggestion(args[0], COMMANDS)}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.group(
-    cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong usage, settings or definitions, 3 out of reach.",
-)
-@click.version_option(package_name="watchkeeper", prog_name="watchkeeper")
-def cli() -> None:
-    """Watchkeeper: collect, draw, alert, detect and guide the person on call, from one typed catalogue of signals."""
+ABOUT = "Watchkeeper: collect, draw, alert, detect and guide the person on call, from one typed catalogue of signals."
+EXIT_CODES = "Exit codes: 0 done, 1 the answer is no, 2 wrong usage, settings or definitions, 3 out of reach."
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point of `watchkeeper` and `wk`: every failure on purpose is one line and an exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words in ([], ["-h"], ["--help"]):
+        # What is asked first is answered at once: importing click takes longer than all the rest.
+        from watchkeeper.app.helptext import help_text
+
+        sys.stdout.write(help_text(COMMANDS, ABOUT, EXIT_CODES) + "\n")
+        # Without a command, click calls it wrong usage.
+        sys.exit(0 if words else 2)
     try:
-        result: Any = cli.main(arguments, prog_name="watchkeeper", standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        result = _run(words)
     except WatchkeeperError as error:
-        click.echo(f"watchkeeper: {error}", err=True)
+        sys.stderr.write(f"watchkeeper: {error}\n")
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         hint = _extra(error)
         if hint is None:
             raise
-        click.echo(f"watchkeeper: {hint}", err=True)
+        sys.stderr.write(f"watchkeeper: {hint}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         # `watchkeeper … | head`: the reader has enough.
         sys.stderr.close()
         sys.exit(0)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _run(words: list[str]) -> Any:
+    if words[0] == "collect":
+        # The sidecar does without click where it is started plainly, as its manifests do: it is smaller, and sooner up.
+        from watchkeeper.app.commands.collect_plain import plain
+
+        options = plain(words[1:])
+        if options is not None:
+            # Imports make much and throw nothing away; it is on again when all is there.
+            gc.disable()
+            from watchkeeper.app.commands.collect_run import run
+
+            return run(**options)
+    import click
+
+    from watchkeeper.app.group import cli
+
+    try:
+        return cli.main(words, prog_name="watchkeeper", standalone_mode=False)
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
 
 
 # Which extra brings a module that a command needs, for the message when it is missing.

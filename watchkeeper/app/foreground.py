@@ -5,8 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-__all__ = ["configure_logging", "stop_event"]
+if TYPE_CHECKING:
+    from watchkeeper.settings import LogSettings
+
+__all__ = ["configure_logging", "on_hangup", "stop_event"]
 
 
 def stop_event() -> threading.Event:
@@ -17,9 +22,22 @@ def stop_event() -> threading.Event:
     return stop
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """One line an event on standard error: time, level, part, message."""
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
-    )
+def on_hangup(call: Callable[[], None]) -> None:
+    """Call something at SIGHUP, which would end the process otherwise; it must do no more than set a flag."""
+    signal.signal(signal.SIGHUP, lambda *_: call())
+
+
+def configure_logging(settings: LogSettings | None = None, *, level: int = logging.INFO) -> None:
+    """One line an event on standard error, as `log` of the settings has it, or for people from `level` on without them;
+    may be called again with others.
+    """
+    from watchkeeper.app.logs import ConsoleFormatter, JsonFormatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if settings is not None and settings.format == "json" else ConsoleFormatter())
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if isinstance(one.formatter, ConsoleFormatter | JsonFormatter)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level if settings is None else settings.level.upper())
     logging.getLogger("urllib3").setLevel(logging.ERROR)

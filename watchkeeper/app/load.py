@@ -6,13 +6,14 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from watchkeeper.catalogue import Catalogue
-from watchkeeper.declarations import Definitions
-from watchkeeper.findings import Finding
-from watchkeeper.loading import load_definitions
 from watchkeeper.settings import Settings, load
+
+if TYPE_CHECKING:
+    from watchkeeper.catalogue import Catalogue
+    from watchkeeper.declarations import Definitions
+    from watchkeeper.findings import Finding
 
 __all__ = ["DEFAULT_SETTINGS", "Everything", "load_everything", "load_library", "load_settings", "package"]
 
@@ -55,6 +56,10 @@ class Everything:
 
 def load_everything(settings: Settings) -> Everything:
     """Load definitions and runbooks; what cannot be loaded becomes a finding and the rest goes on."""
+    # Not at the top: the sidecar and `config` have no need of the catalogue, which takes longest to import.
+    from watchkeeper.catalogue import Catalogue
+    from watchkeeper.loading import load_definitions
+
     library = load_library(settings)
     loaded = load_definitions(
         directory=Path(settings.definitions) if settings.definitions else None,
@@ -68,6 +73,8 @@ def load_everything(settings: Settings) -> Everything:
 
 def _document_finding(problem: Exception) -> Finding:
     """A DocumentError's text begins with `path:line: `."""
+    from watchkeeper.findings import Finding
+
     place, _, message = str(problem).partition(": ")
     path, _, line = place.rpartition(":")
     if not line.isdecimal():

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from watchkeeper.app.cli import COMMANDS, cli
+from watchkeeper.app.cli import COMMANDS
+from watchkeeper.app.group import cli
 from watchkeeper.app.load import load_everything
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.checks import RULES

@@ -7,14 +7,23 @@ import click
 from watchkeeper.app.foreground import configure_logging, stop_event
 from watchkeeper.app.load import load_everything
 from watchkeeper.app.loop import Loop
+from watchkeeper.errors import SettingsError
 from watchkeeper.settings import Settings
 
 __all__ = ["run_until_stopped"]
 
 
 def run_until_stopped(settings: Settings, *, listen: str | None, evaluate: bool) -> None:
-    """Start a loop, say where its console is, and stop it on SIGINT or SIGTERM."""
-    configure_logging()
+    """Start a loop, say where its console is, and stop it on SIGINT or SIGTERM.
+
+    Raises SettingsError when the settings ask for what only the sidecar does.
+    """
+    if settings.access is not None:
+        raise SettingsError(
+            "access: it guards the listener of `watchkeeper collect` alone: leave it out here, and put a proxy that "
+            "authenticates before the console"
+        )
+    configure_logging(settings.log)
     everything = load_everything(settings)
     for finding in everything.findings:
         click.echo(f"watchkeeper: {finding}", err=True)

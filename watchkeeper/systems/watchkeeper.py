@@ -6,7 +6,7 @@ from watchkeeper import queries as q
 from watchkeeper.declarations import NamedQuery, System
 from watchkeeper.signals import Counter, Gauge, Info, Polarity, Signal
 from watchkeeper.systems.agent_platform import PROCESS_RESIDENT_MEMORY_BYTES
-from watchkeeper.units import ONE, SECONDS, UNIX_TIME
+from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME
 
 __all__ = ["QUERIES", "SIGNALS", "SYSTEM"]
 
@@ -15,6 +15,7 @@ _HIGH, _LOW = Polarity.HIGH_IS_BAD, Polarity.LOW_IS_BAD
 _TARGET = ("target_system", "target")
 # A sidecar elsewhere may have targets of the same names: job and instance of its scrape tell them apart.
 _EACH = ("target", "target_system", "job", "instance")
+_PUSHED = ("destination", "job", "instance")
 
 # The one name here that is not ours: every scrape, by Prometheus or by the embedded loop, leaves it behind.
 UP = Gauge("up", "Whether the last scrape of the target succeeded.", ONE, (), _LOW, origin="Prometheus")
@@ -64,6 +65,98 @@ WATCHKEEPER_TARGET_LAST_SUCCESS_TIMESTAMP_SECONDS = Gauge(
     UNIX_TIME,
     _TARGET,
     _LOW,
+)
+
+# The sidecar's listener and its settings
+_SIDECAR = "the listener of a sidecar (`watchkeeper collect`)"
+WATCHKEEPER_LISTENER_REQUESTS_TOTAL = Counter(
+    "watchkeeper_listener_requests_total", "Answers of the listener.", ONE, ("code",), requires=_SIDECAR
+)
+WATCHKEEPER_LISTENER_SCRAPES_IN_FLIGHT = Gauge(
+    "watchkeeper_listener_scrapes_in_flight", "Scrapes that are being answered.", ONE, (), _HIGH, requires=_SIDECAR
+)
+WATCHKEEPER_LISTENER_SCRAPES_REJECTED_TOTAL = Counter(
+    "watchkeeper_listener_scrapes_rejected_total",
+    "Scrapes refused because too many were under way.",
+    ONE,
+    (),
+    _HIGH,
+    requires=_SIDECAR,
+)
+WATCHKEEPER_CONFIG_LAST_RELOAD_SUCCESSFUL = Gauge(
+    "watchkeeper_config_last_reload_successful",
+    "Whether the settings were taken when they were last read; 0 while older ones are in force.",
+    ONE,
+    (),
+    _LOW,
+    requires=_SIDECAR,
+)
+WATCHKEEPER_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS = Gauge(
+    "watchkeeper_config_last_reload_success_timestamp_seconds",
+    "When the settings in force were read.",
+    UNIX_TIME,
+    (),
+    requires=_SIDECAR,
+)
+
+# What the sidecar sends (collectors.push); `destination` is otlp, remote_write or textfile
+_PUSH = "`push` in the settings of the sidecar"
+_DESTINATION = ("destination",)
+WATCHKEEPER_PUSH_RECORDS_ACCEPTED_TOTAL = Counter(
+    "watchkeeper_push_records_accepted_total",
+    "Records (one reading of all targets each) that were synced to the queue on disk.",
+    ONE,
+    _DESTINATION,
+    requires=_PUSH,
+)
+WATCHKEEPER_PUSH_RECORDS_SENT_TOTAL = Counter(
+    "watchkeeper_push_records_sent_total", "Records that the receiver has taken.", ONE, _DESTINATION, requires=_PUSH
+)
+WATCHKEEPER_PUSH_RECORDS_DROPPED_TOTAL = Counter(
+    "watchkeeper_push_records_dropped_total",
+    "Records that are lost: the queue was full, the disk refused them, or the receiver did for good.",
+    ONE,
+    (*_DESTINATION, "reason"),
+    _HIGH,
+    requires=_PUSH,
+)
+WATCHKEEPER_PUSH_ITEMS_REJECTED_TOTAL = Counter(
+    "watchkeeper_push_items_rejected_total",
+    "Data points that the receiver did not take of records that it took (partial success).",
+    ONE,
+    _DESTINATION,
+    _HIGH,
+    requires=_PUSH,
+)
+WATCHKEEPER_PUSH_FAILURES_TOTAL = Counter(
+    "watchkeeper_push_failures_total",
+    "Attempts to send that failed; what they held is sent again.",
+    ONE,
+    _DESTINATION,
+    _HIGH,
+    requires=_PUSH,
+)
+WATCHKEEPER_PUSH_QUEUE_BYTES = Gauge(
+    "watchkeeper_push_queue_bytes", "Bytes that wait on disk.", BYTES, _DESTINATION, _HIGH, requires=_PUSH
+)
+WATCHKEEPER_PUSH_QUEUE_LIMIT_BYTES = Gauge(
+    "watchkeeper_push_queue_limit_bytes", "Bytes that may wait on disk.", BYTES, _DESTINATION, requires=_PUSH
+)
+WATCHKEEPER_PUSH_QUEUE_AGE_SECONDS = Gauge(
+    "watchkeeper_push_queue_age_seconds",
+    "Age of the oldest record that waits; 0 when none does.",
+    SECONDS,
+    _DESTINATION,
+    _HIGH,
+    requires=_PUSH,
+)
+WATCHKEEPER_PUSH_LAST_SUCCESS_TIMESTAMP_SECONDS = Gauge(
+    "watchkeeper_push_last_success_timestamp_seconds",
+    "When the receiver last took a record; absent until it has.",
+    UNIX_TIME,
+    _DESTINATION,
+    _LOW,
+    requires=_PUSH,
 )
 
 # Rules evaluated in process (alerts.evaluation)
@@ -129,6 +222,24 @@ WATCHKEEPER_CONSOLE_REQUESTS_TOTAL = Counter(
     "watchkeeper_console_requests_total", "Answers of the console.", ONE, ("code", "method"), requires=_ENGINE
 )
 
+# The trace store behind /v1/traces
+_TRACES = "the trace store (`watchkeeper up` or `serve`, `traces.enabled`)"
+WATCHKEEPER_TRACE_SPANS_TOTAL = Counter(
+    "watchkeeper_trace_spans_total",
+    "Spans that were sent here, by what became of them: accepted or refused.",
+    ONE,
+    ("outcome",),
+    requires=_TRACES,
+)
+WATCHKEEPER_TRACES_DROPPED_TOTAL = Counter(
+    "watchkeeper_traces_dropped_total",
+    "Traces that were kept and had to go: too old, not drawn as a sample, or for want of room.",
+    requires=_TRACES,
+)
+WATCHKEEPER_TRACE_STORE_BYTES = Gauge(
+    "watchkeeper_trace_store_bytes", "Size of the traces that are kept.", BYTES, (), _HIGH, requires=_TRACES
+)
+
 SIGNALS: tuple[Signal, ...] = tuple(
     value
     for value in list(globals().values())
@@ -170,6 +281,38 @@ QUERIES: tuple[NamedQuery, ...] = (
         key="watchkeeper.dropped_series_rate",
         title="Series left out for their number, per second",
         query=q.sum_by(q.rate(WATCHKEEPER_TARGET_DROPPED_SERIES_TOTAL), *_EACH),
+    ),
+    NamedQuery(
+        key="watchkeeper.push_queue_ratio",
+        title="How full the queue of a receiver is",
+        query=q.ratio(
+            q.max_by(WATCHKEEPER_PUSH_QUEUE_BYTES, *_PUSHED), q.max_by(WATCHKEEPER_PUSH_QUEUE_LIMIT_BYTES, *_PUSHED)
+        ),
+    ),
+    NamedQuery(
+        key="watchkeeper.push_queue_age",
+        title="Age of the oldest record that waits to be sent",
+        query=q.max_by(WATCHKEEPER_PUSH_QUEUE_AGE_SECONDS, *_PUSHED),
+    ),
+    NamedQuery(
+        key="watchkeeper.push_sent_rate",
+        title="Records taken by a receiver, per second",
+        query=q.sum_by(q.rate(WATCHKEEPER_PUSH_RECORDS_SENT_TOTAL), *_PUSHED),
+    ),
+    NamedQuery(
+        key="watchkeeper.push_failures_rate",
+        title="Attempts to send that failed, per second",
+        query=q.sum_by(q.rate(WATCHKEEPER_PUSH_FAILURES_TOTAL), *_PUSHED),
+    ),
+    NamedQuery(
+        key="watchkeeper.push_dropped_rate",
+        title="Records lost, per second, by reason",
+        query=q.sum_by(q.rate(WATCHKEEPER_PUSH_RECORDS_DROPPED_TOTAL), *_PUSHED, "reason"),
+    ),
+    NamedQuery(
+        key="watchkeeper.push_items_rejected_rate",
+        title="Data points that a receiver did not take, per second",
+        query=q.sum_by(q.rate(WATCHKEEPER_PUSH_ITEMS_REJECTED_TOTAL), *_PUSHED),
     ),
     NamedQuery(
         key="watchkeeper.rule_evaluations_rate",

@@ -73,4 +73,4 @@ def _plain(value: Any, name: str = "") -> Any:
     return value
 
 
-_DURATIONS = {"scrape_interval", "evaluation_interval", "timeout", "retention", "approval_expires"}
+_DURATIONS = {"scrape_interval", "evaluation_interval", "interval", "timeout", "retention", "approval_expires"}

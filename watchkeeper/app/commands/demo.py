@@ -58,7 +58,7 @@ def command(
         raise click.UsageError(f"--headless needs --inject, one of {', '.join(_FAULTS)}")
     if report is not None and not headless:
         raise click.UsageError("--report goes with --headless")
-    configure_logging(logging.INFO if verbose else logging.ERROR)
+    configure_logging(level=logging.INFO if verbose else logging.ERROR)
     seed = secrets.randbelow(2**31) if seed is None else seed
     # What was started must be stopped however the demo ends.
     signal.signal(signal.SIGTERM, _interrupt)

@@ -1,0 +1,117 @@
+"""`watchkeeper collect` and what belongs to it, as a person types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from collectors.description import Cost
+from tests.collectors.helpers import application
+from watchkeeper.app.commands import collect_test
+from watchkeeper.app.commands.collect import command
+from watchkeeper.app.commands.collect_plain import plain
+from watchkeeper.errors import SettingsError, TargetError
+
+
+def _run(*arguments: str) -> str:
+    result = CliRunner().invoke(command, list(arguments), catch_exceptions=False, standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    return tmp_path / "watchkeeper.yaml"
+
+
+def _write(path: Path, url: str, more: str = "") -> None:
+    path.write_text(f"scrape_interval: 30s\ntargets:\n  - {{name: app, system: shop, url: '{url}'{more}}}\n")
+
+
+TEXT = """# HELP requests_total Requests that were served.
+# TYPE requests_total counter
+requests_total{code="200"} 7
+requests_total{code="500"} 0.5
+# HELP up_since_seconds When it was started.
+# TYPE up_since_seconds gauge
+up_since_seconds 1700000000
+"""
+
+
+def test_a_test_lists_signals_and_forecasts(settings: Path) -> None:
+    with application(text=TEXT) as app:
+        _write(settings, app.url)
+        lines = _run("test", "app", "--config", str(settings)).splitlines()
+    assert lines[0].startswith("app (shop): 3 series of 2 signals in ")
+    assert lines[3].split(None, 4) == ["requests_total", "counter", "2", "7", "Requests that were served."]
+    assert lines[4].split(None, 4) == ["up_since_seconds", "gauge", "1", "1700000000", "When it was started."]
+    assert lines[6] == "8,640 samples a day, scraped every 30s"
+    assert lines[7].startswith("0.0 to 0.0 MB a day in Prometheus, which stores a sample in 1 to 2 bytes")
+
+
+def test_a_test_says_what_was_left_out(settings: Path) -> None:
+    with application(text=TEXT) as app:
+        _write(settings, app.url, ", max_series: 1")
+        assert "2 series more were left out: max_series of the target is 1" in _run(
+            "test", "app", "--config", str(settings)
+        )
+
+
+@pytest.mark.parametrize(
+    "cost, line",
+    [
+        (
+            Cost(2880, 0.001, "the price list of June"),
+            "2,880 calls a day, 86.40 US dollars in 30 days (the price list of June)",
+        ),
+        (Cost(10, None, "no price list"), "10 calls a day; what a call costs is not known (no price list)"),
+    ],
+)
+def test_money_is_told_where_a_read_costs_some(cost: Cost, line: str) -> None:
+    assert collect_test._money(cost) == line
+
+
+def test_a_target_that_cannot_be_read_is_one_line(settings: Path) -> None:
+    _write(settings, "http://127.0.0.1:1/metrics")
+    with pytest.raises(TargetError, match=r"target app: .*refused"):
+        _run("test", "app", "--config", str(settings))
+    with pytest.raises(SettingsError, match="no target is named 'nobody': there are app"):
+        _run("test", "nobody", "--config", str(settings))
+
+
+def test_the_settings_may_stand_before_the_command(settings: Path) -> None:
+    with application(text=TEXT) as app:
+        _write(settings, app.url)
+        assert "3 series" in _run("--config", str(settings), "test", "app")
+
+
+def test_once_prints_what_would_be_exposed(settings: Path) -> None:
+    with application(text=TEXT) as app:
+        _write(settings, app.url)
+        output = _run("--config", str(settings), "--once")
+    assert 'requests_total{code="200"} 7.0' in output
+    assert "process_resident_memory_bytes" in output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--once"],
+        ["-c", "a.yaml", "--listen", "127.0.0.1:1"],
+        ["--target", "a", "--config", "b", "--target", "c", "--once", "--config", "d"],
+    ],
+)
+def test_a_plain_command_line_is_understood_as_click_does(words: list[str]) -> None:
+    assert plain(words) == command.make_context("collect", list(words)).params
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["-h"], ["--config"], ["--config=a"], ["--listen", "--once"], ["test", "a"], ["--nonsense", "a"]],
+)
+def test_any_other_is_left_to_click(words: list[str]) -> None:
+    assert plain(words) is None

@@ -1,0 +1,151 @@
+"""The running sidecar: listener, reloads and push around its targets, until it is told to stop.
+
+It must stay small: nothing is imported here that its targets do not need, click neither.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from watchkeeper.app.foreground import configure_logging, on_hangup, stop_event
+from watchkeeper.app.load import DEFAULT_SETTINGS, load_settings, package
+from watchkeeper.errors import SettingsError, WatchkeeperError
+from watchkeeper.settings import Listener, Settings, Target
+
+__all__ = ["run"]
+
+_log = logging.getLogger("watchkeeper.app")
+
+# A thread that computes is interrupted after this, so that a scrape waits no longer for its turn.
+_SWITCH_SECONDS = 0.0005
+
+
+def run(config: str | None, listen: str | None, once: bool, names: tuple[str, ...]) -> int:
+    """Expose the targets of the settings until SIGTERM or SIGINT, or once; scrapes that are under way are answered.
+
+    Gives the exit code: with `once`, 3 when a target could not be read. Raises SettingsError and ListenError.
+    """
+    settings = load_settings(config, required=True)
+    targets = _chosen(settings, names)
+    runtime = package("collectors.runtime")
+    if once:
+        runtime.check_labels(targets)
+        return _once(runtime.Sidecar(targets))
+    return _serve(settings, runtime.Sidecar(targets), config or DEFAULT_SETTINGS, listen, names)
+
+
+def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Target, ...]:
+    known = {target.name: target for target in settings.targets}
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"no target is named {name!r}: the settings have {', '.join(known) or 'none'}")
+    if not known:
+        raise SettingsError("the settings have no targets: see `watchkeeper config example --for sidecar`")
+    return tuple([known[name] for name in names]) or settings.targets
+
+
+def _once(sidecar: Any) -> int:
+    # What a log line would say of a target stands once, at the end.
+    logging.getLogger("watchkeeper").addHandler(logging.NullHandler())
+    try:
+        text = sidecar.scrape()
+        errors = sidecar.errors()
+    finally:
+        sidecar.close()
+    sys.stdout.buffer.write(text)
+    sys.stdout.flush()
+    for name, error in errors.items():
+        sys.stderr.write(f"watchkeeper: target {name}: {error}\n")
+    return 3 if errors else 0
+
+
+def _serve(settings: Settings, sidecar: Any, path: str, listen: str | None, names: tuple[str, ...]) -> int:
+    configure_logging(settings.log)
+    stop = stop_event()
+    address = Listener.parse(listen) if listen else settings.listener
+    running = _Running(settings, sidecar, address, names)
+    reloader = package("collectors.reload").Reloader(path, running.apply)
+    sidecar.sources = (*sidecar.sources, reloader.families)
+    try:
+        reloader.start()
+        on_hangup(reloader.request)
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        # What start-up has made stays: the collector of garbage need not look at it again.
+        gc.freeze()
+        gc.enable()
+        where = f"{running.server.scheme}://{address.host}:{running.server.port}/metrics"
+        sys.stderr.write(f"exposing {len(sidecar.targets)} targets on {where}\n")
+        stop.wait()
+    finally:
+        reloader.stop()
+        running.close()
+    return 0
+
+
+class _Running:
+    """The parts that new settings change: targets, access, log, push."""
+
+    def __init__(self, settings: Settings, sidecar: Any, address: Listener, names: tuple[str, ...]) -> None:
+        self.sidecar = sidecar
+        self._settings = settings
+        self._address = address
+        self._names = names
+        self._lock = threading.Lock()
+        self._pusher: Any = None
+        try:
+            self.server = package("collectors.server").serve(sidecar, address.host, address.port, settings.access)
+            self._push(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def apply(self, settings: Settings) -> None:
+        """Take new settings, all or none. Raises SettingsError."""
+        with self._lock:
+            old = self._settings
+            targets = _chosen(settings, self._names)
+            package("collectors.runtime").check_labels(targets)  # and that each has a collector
+            guard = None
+            if settings.access != old.access:
+                guard = package("collectors.access").Guard(settings.access)
+            if settings.push != old.push or settings.data != old.data:
+                self._push_elsewhere(settings, old)
+            self.sidecar.replace(targets)
+            if guard is not None:
+                self.server.guard = guard
+            if settings.log != old.log:
+                configure_logging(settings.log)
+            if settings.listen != old.listen:
+                _log.warning("listen: another address is taken at the next start")
+            self._settings = settings
+
+    def _push_elsewhere(self, settings: Settings, old: Settings) -> None:
+        try:
+            self._push(settings)
+        except WatchkeeperError:
+            self._push(old)
+            raise
+
+    def _push(self, settings: Settings) -> None:
+        pusher, self._pusher = self._pusher, None
+        if pusher is not None:
+            self.sidecar.sources = tuple([one for one in self.sidecar.sources if one != pusher.families])
+            pusher.stop()
+        if settings.push is not None:
+            self._pusher = package("collectors.push").Pusher(self.sidecar, settings.push, Path(settings.data))
+            self.sidecar.sources = (*self.sidecar.sources, self._pusher.families)
+            self._pusher.start()
+
+    def close(self) -> None:
+        """Stop all, the listener first."""
+        server = getattr(self, "server", None)
+        if server is not None:
+            server.shutdown()
+        if self._pusher is not None:
+            self._pusher.stop()
+        self.sidecar.close()

@@ -1,0 +1,194 @@
+"""HTTP POST for what waits in a queue: one kept connection, the answer as it is, and what it means for the queue.
+
+The standard library's client, because it is all that a sidecar has loaded anyway. No redirects, no proxies.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from watchkeeper.clock import Clock, now
+from watchkeeper.errors import WatchkeeperError
+
+__all__ = ["Answer", "Fate", "PostError", "Poster", "authorization"]
+
+# An answer of a receiver is a few words; more is a page of something else.
+_LIMIT_BYTES = 64 * 1024
+_SHOWN = 200
+# What a server that closed a kept connection makes of the next request.
+_STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+# 401 and 403 speak of our credentials, 408 and 429 of the moment: the record is not what is wrong.
+_COME_AGAIN = frozenset({401, 403, 407, 408, 429})
+
+Fate = Literal["taken", "later", "refused"]
+
+
+class PostError(WatchkeeperError):
+    """A receiver cannot be reached, or its answer did not arrive; the text has the address and no secret."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver said; the names of `headers` are in lower case."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fate(self) -> Fate:
+        """What it means for a record: a 2xx took it; another 4xx than 401, 403, 407, 408 and 429 will never take it."""
+        if 200 <= self.status < 300:
+            return "taken"
+        return "refused" if 400 <= self.status < 500 and self.status not in _COME_AGAIN else "later"
+
+    def text(self) -> str:
+        """The status and the beginning of the body, in one printable line."""
+        words = " ".join(self.body.decode("utf-8", errors="replace").split())
+        shown = "".join(character if character.isprintable() else "?" for character in words)[:_SHOWN]
+        return f"HTTP {self.status}" + (f": {shown}" if shown else "")
+
+    def retry_after(self, clock: Clock = now) -> float | None:
+        """Seconds to wait as `Retry-After` has them, a number or a date (RFC 9110, 10.2.3); None without."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdecimal():
+            return float(value)
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - clock())
+
+
+def authorization(user: str = "", password: str = "", bearer: str = "") -> dict[str, str]:
+    """The header of basic (user and password) or bearer authentication; none when all are empty."""
+    if bearer:
+        return {"Authorization": f"Bearer {bearer}"}
+    if not user and not password:
+        return {}
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+class Poster:
+    """Posts to one URL; used by one thread, aborted by another.
+
+    `headers` gives the headers that hold secrets and is called for each request, so that a rotated one is picked up.
+    User and password of the URL are sent as basic authentication. `timeout` is in seconds, for a request as a whole.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        ca_file: str = "",
+        timeout: float = 10.0,
+    ) -> None:
+        self._url = urlsplit(url)
+        self._headers = headers
+        self._ca_file = ca_file
+        self._timeout = timeout
+        self._connection: http.client.HTTPConnection | None = None
+        self._aborted = False
+
+    @property
+    def where(self) -> str:
+        """The address as errors name it: without user, password and query."""
+        return f"{self._url.scheme}://{self._url.netloc.rpartition('@')[2]}{self._url.path}"
+
+    def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The answer to a POST, whatever its status.
+
+        Raises PostError when none arrives, SettingsError when a secret is missing.
+        """
+        sent = {"User-Agent": "watchkeeper", **headers, **self._userinfo(), **self._headers()}
+        kept = self._connection is not None
+        # The socket's own timeout bounds each step; a receiver that answers byte by byte takes any number of them.
+        overdue = threading.Event()
+        timer = threading.Timer(self._timeout, self._break_off, (overdue,))
+        timer.daemon = True
+        timer.start()
+        try:
+            try:
+                answer = self._answer(body, sent)
+            except _STALE:
+                if not kept or self._aborted or overdue.is_set():
+                    raise
+                self.close()
+                answer = self._answer(body, sent)
+            # Headers that were broken off are taken for whole ones.
+            if not overdue.is_set():
+                return answer
+            error = ""
+        except TimeoutError:
+            overdue.set()
+            error = ""
+        except ConnectionRefusedError:
+            error = "connection refused"
+        except ssl.SSLCertVerificationError as problem:
+            error = f"its certificate is refused: {problem.verify_message}"
+        except (OSError, http.client.HTTPException) as problem:
+            error = str(problem) or type(problem).__name__
+        finally:
+            timer.cancel()
+        self.close()
+        if overdue.is_set():
+            error = f"no answer within {self._timeout:g} s"
+        raise PostError(f"{self.where}: {error}")
+
+    def abort(self) -> None:
+        """Make a request in another thread fail now, and every later one."""
+        self._aborted = True
+        self._break_off(threading.Event())
+
+    def _break_off(self, done: threading.Event) -> None:
+        done.set()
+        connection = self._connection
+        sock = connection.sock if connection is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # That of the plain socket: TLS's own takes the state away from under who reads.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _userinfo(self) -> dict[str, str]:
+        return authorization(unquote(self._url.username or ""), unquote(self._url.password or ""))
+
+    def _answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if self._connection is None:
+            self._connection = self._connected()
+        if self._aborted:
+            raise OSError("aborted")
+        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        self._connection.request("POST", path, body, dict(headers))
+        answer = self._connection.getresponse()
+        read = answer.read(_LIMIT_BYTES)
+        if answer.read(1):
+            self.close()  # what is left would be taken for the next answer
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, read, found)
+
+    def _connected(self) -> http.client.HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._url.scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=self._timeout)
+        context = ssl.create_default_context(cafile=self._ca_file or None)
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
