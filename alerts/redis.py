@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchkeeper import queries as q
 from watchkeeper.declarations import Alert
-from watchkeeper.systems.redis import REDIS_REJECTED_CONNECTIONS_TOTAL
+from watchkeeper.systems.redis_info import REDIS_REJECTED_CONNECTIONS_TOTAL
 
 __all__ = ["ALERTS"]
 
@@ -67,5 +67,78 @@ ALERTS: tuple[Alert, ...] = (
         runbook="redis/rejected-connections",
         panel="redis/clients-used-ratio",
         source="80 %, as for every limit whose end is a refusal: time to act before RedisRejectedConnections",
+    ),
+    Alert(
+        name="RedisReplicationBroken",
+        system="redis",
+        query="redis.master_link_up",
+        op="==",
+        threshold=0,
+        hold="2m",
+        severity="warning",
+        summary="{{ $labels.instance }} has lost its master",
+        description="The replica serves old data, and cannot take over without losing what it has not seen.",
+        runbook="redis/replication-broken",
+        panel="redis/master-link-up",
+        source="master_link_status is down while a replica connects and synchronises: two minutes span a reconnection",
+    ),
+    Alert(
+        name="RedisSnapshotFailed",
+        system="redis",
+        query="redis.snapshot_ok",
+        op="==",
+        threshold=0,
+        hold="1m",
+        severity="critical",
+        summary="{{ $labels.instance }} cannot write a snapshot",
+        description=(
+            "The last snapshot failed. With stop-writes-on-bgsave-error, as it is by default, Redis refuses writes "
+            "until one succeeds."
+        ),
+        runbook="redis/persistence-failed",
+        panel="redis/persistence-ok",
+        source="Redis documentation, persistence: writes are refused with MISCONF while the last save is an error",
+    ),
+    Alert(
+        name="RedisAppendFailed",
+        system="redis",
+        query="redis.append_ok",
+        op="==",
+        threshold=0,
+        hold="1m",
+        severity="critical",
+        summary="{{ $labels.instance }} cannot write its append-only file",
+        description="The last write to the append-only file failed: Redis refuses writes until one succeeds.",
+        runbook="redis/persistence-failed",
+        panel="redis/persistence-ok",
+        source="Redis documentation, persistence: writes are refused with MISCONF while aof_last_write_status is err",
+    ),
+    Alert(
+        name="RedisClusterDown",
+        system="redis",
+        query="redis.cluster_ok",
+        op="==",
+        threshold=0,
+        hold="1m",
+        severity="critical",
+        summary="The cluster is down as {{ $labels.instance }} sees it",
+        description="Slots have no reachable master, or the node is in a minority: it answers CLUSTERDOWN.",
+        runbook="redis/cluster-down",
+        panel="redis/cluster-ok",
+        source="Redis Cluster specification: with cluster_state fail a node refuses queries; a failover takes less",
+    ),
+    Alert(
+        name="RedisSentinelNoQuorum",
+        system="redis",
+        query="redis.sentinel_quorum",
+        op="==",
+        threshold=0,
+        hold="5m",
+        severity="warning",
+        summary="Too few Sentinels for a failover of {{ $labels.master_name }}",
+        description="If the master fails now, no replica takes over.",
+        runbook="redis/sentinel-quorum",
+        panel="redis/sentinel-quorum",
+        source="Redis documentation, Sentinel: CKQUORUM is what monitoring should watch; five minutes span a restart",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from watchkeeper import queries as q
 from watchkeeper.declarations import Dashboard, Panel, Row
-from watchkeeper.systems.redis import REDIS_DB_KEYS
+from watchkeeper.systems.redis_info import REDIS_DB_KEYS
 
 __all__ = ["DASHBOARD"]
 
@@ -124,6 +124,78 @@ DASHBOARD = Dashboard(
             ),
         ),
         Row(
+            title="Replication and persistence",
+            panels=(
+                Panel(
+                    key="master-link-up",
+                    title="Link to the master",
+                    queries=("redis.master_link_up",),
+                    description="Whether a replica hears its master. Without it the replica serves old data.",
+                    legend=_EACH,
+                    threshold_of="RedisReplicationBroken",
+                ),
+                Panel(
+                    key="replica-lag",
+                    title="Replicas' silence",
+                    queries=("redis.replica_lag",),
+                    description="Time since a replica last answered its master; it does so every second.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="persistence-ok",
+                    title="Persistence",
+                    queries=("redis.snapshot_ok", "redis.append_ok"),
+                    description="Whether the last snapshot and the last write to the append-only file succeeded.",
+                    legend=_EACH,
+                    threshold_of="RedisSnapshotFailed",
+                ),
+                Panel(
+                    key="unsaved-changes",
+                    title="Unsaved changes",
+                    queries=("redis.unsaved_changes",),
+                    description="What a crash would lose where there is no append-only file.",
+                    legend=_EACH,
+                ),
+            ),
+            collapsed=True,
+        ),
+        Row(
+            title="Cluster and Sentinel",
+            panels=(
+                Panel(
+                    key="cluster-ok",
+                    title="Cluster",
+                    queries=("redis.cluster_ok",),
+                    description="Whether a node can serve queries. Empty where there is no cluster.",
+                    legend=_EACH,
+                    threshold_of="RedisClusterDown",
+                ),
+                Panel(
+                    key="cluster-slots-unassigned",
+                    title="Slots without a node",
+                    queries=("redis.cluster_slots_unassigned",),
+                    description="Slots of 16,384 that no reachable node serves, as each node sees it.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="sentinel-quorum",
+                    title="Quorum of the Sentinels",
+                    queries=("redis.sentinel_quorum",),
+                    description="Whether enough Sentinels are there for a failover. Empty where there is none.",
+                    legend="{{master_name}}",
+                    threshold_of="RedisSentinelNoQuorum",
+                ),
+                Panel(
+                    key="sentinel-master-ok",
+                    title="Masters as the Sentinels see them",
+                    queries=("redis.sentinel_master_ok",),
+                    description="Whether a master is healthy to all Sentinels that watch it.",
+                    legend="{{master_name}}",
+                ),
+            ),
+            collapsed=True,
+        ),
+        Row(
             title="Load",
             panels=(
                 Panel(
@@ -138,6 +210,13 @@ DASHBOARD = Dashboard(
                     title="Duration of a command",
                     queries=("redis.command_duration",),
                     description="Mean time in the server by command. One slow command holds up all others.",
+                    legend="{{cmd}}",
+                ),
+                Panel(
+                    key="command-p99",
+                    title="99th percentile of a command",
+                    queries=("redis.command_p99",),
+                    description="Of all calls since the server started, as Redis itself computes it.",
                     legend="{{cmd}}",
                 ),
                 Panel(

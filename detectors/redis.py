@@ -42,4 +42,19 @@ DETECTORS: tuple[Detector, ...] = (
         "the database behind it, which "
         "notices a tenth of its load.",
     ),
+    Detector(
+        key="redis.command_duration",
+        system="redis",
+        title="Duration of a command in Redis",
+        query="redis.command_duration",
+        polarity=Polarity.HIGH_IS_BAD,
+        hold="10m",
+        minimum_relative=1.0,
+        minimum_absolute=0.001,
+        summary="{{ $labels.cmd }} takes {{ $value }} in Redis, far longer than usual",
+        runbook="redis/slow-commands",
+        panel="redis/command-duration",
+        source="Twice as long as usual and one millisecond: Redis runs one command at a time (Redis documentation, "
+        "latency), so that what one command takes, all others wait.",
+    ),
 )

@@ -6,11 +6,12 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from examples.servers.process import ServerError, ServerProcess, find_program, free_port, workdir
 
-__all__ = ["PACKAGE", "RedisServer", "available", "run"]
+__all__ = ["PACKAGE", "RedisServer", "available", "run", "run_sentinel"]
 
 PACKAGE = "redis-server"
 
@@ -51,9 +52,12 @@ def run(
     password: str | None = None,
     settings: Mapping[str, str] | None = None,
     replica_of: RedisServer | None = None,
+    program: Path | None = None,
 ) -> Iterator[RedisServer]:
-    """Start an empty server; `settings` are directives of redis.conf (`{"maxmemory": "10mb"}`)."""
-    program = find_program("redis-server")
+    """Start an empty server; `settings` are directives of redis.conf (`{"maxmemory": "10mb"}`), `program` is another
+    redis-server than the machine's.
+    """
+    program = program or find_program("redis-server")
     if program is None:
         raise ServerError(available())
     port = free_port()
@@ -80,6 +84,34 @@ def run(
         process.start()
         try:
             yield RedisServer("127.0.0.1", port, password, process)
+        finally:
+            process.stop()
+
+
+@contextlib.contextmanager
+def run_sentinel(master: RedisServer, *, quorum: int = 1) -> Iterator[RedisServer]:
+    """Start a Sentinel that watches a server under the name `main`."""
+    program = find_program("redis-server")
+    if program is None:
+        raise ServerError(available())
+    port = free_port()
+    with workdir("redis-sentinel") as directory:
+        lines = [f"port {port}", "bind 127.0.0.1", f"dir {directory}", "protected-mode no"]
+        lines += [f"sentinel monitor main {master.host} {master.port} {quorum}"]
+        lines += ["sentinel down-after-milliseconds main 1000"]
+        if master.password is not None:
+            lines += [f"sentinel auth-pass main {master.password}"]
+        configuration = directory / "sentinel.conf"
+        configuration.write_text("\n".join(lines) + "\n")
+        process = ServerProcess(
+            "Redis Sentinel",
+            [program, configuration, "--sentinel"],
+            log=directory / "sentinel.log",
+            ready=lambda: _pings(port),
+        )
+        process.start()
+        try:
+            yield RedisServer("127.0.0.1", port, None, process)
         finally:
             process.stop()
 
