@@ -1,36 +1,45 @@
 """PostgreSQL: the statistics views, over one persistent read-only connection.
 
 A role that holds `pg_monitor` and nothing else is enough. A statement that the role may not run, or that the server's
-version does not have, costs its own signals alone.
+version does not have, costs its own signals alone; an optional or custom one that fails or is slow, too.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+import struct
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from collectors.description import Collector, redact
 from collectors.families import Family, family, single
-from collectors.postgresql_statements import SETTINGS, SETTINGS_STATEMENT, STATEMENTS, Statement, setting_value
+from collectors.postgresql_address import Address, address_of
+from collectors.postgresql_families import Builder, idle_family, settings_families
+from collectors.postgresql_optional import OPTIONAL, limit_of
+from collectors.postgresql_protocol import Answer, Connection, Question, ServerError
+from collectors.postgresql_queries import CustomQuery, custom_queries
+from collectors.postgresql_statements import IDLE_STATEMENT, SERVER_STATEMENT, SETTINGS_STATEMENT, STATEMENTS, Statement
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import TargetError
+from watchkeeper.durations import parse_duration
+from watchkeeper.errors import DefinitionError, SettingsError, TargetError
 from watchkeeper.systems import postgresql as s
+from watchkeeper.systems.postgresql_server import PG_STATIC, PG_UP
+from watchkeeper.systems.postgresql_tables import PG_QUERY_ERRORS_TOTAL
 
 if TYPE_CHECKING:
-    from psycopg import Connection, Cursor
-
     from watchkeeper.settings import Target
 
 __all__ = ["COLLECTOR"]
 
 _log = logging.getLogger("watchkeeper.collectors")
 
-Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
-"""The columns and rows of an answer."""
+# SQLSTATE classes of a statement that this server or role will not run, however often it is asked: not supported, no
+# such schema, syntax or rights, not in the state that it needs (PostgreSQL manual, Error Codes).
+_REFUSED = ("0A", "3F", "42", "55000")
+# An optional statement may take this share of the time that is left but for a margin, so that the read ends in time.
+_SHARE = 0.8
+_MARGIN_SECONDS = 0.15
+_LEAST_SECONDS = 0.01
 
 
 class PostgreSQLSession:
@@ -38,153 +47,267 @@ class PostgreSQLSession:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._connection: Connection[Any] | None = None
-        self._server = ""
-        self._version = 0
+        self._address: Address | None = None
+        self._connection: Connection | None = None
+        self._builders: dict[str, Builder] = {}
+        self._identity: list[Family] = []
+        self._settings: list[Family] = []
+        self._loaded: bytes | None = None
+        self._stale = True
+        self._standby = False
         self._refused: set[str] = set()
+        self._errors: dict[str, int] = {}
+        self._logged: set[str] = set()
+        self._custom = custom_queries(target)
+        self._limit = _query_timeout(target)
+        self._pooler = bool(target.options.get("pooler", False))
+        self._kept: dict[str, tuple[float, list[Family]]] = {}
 
     def read(self, deadline: float) -> Sequence[Family]:
-        connection = self._connection or self._connect()
-        out = [single(s.PG_UP, 1.0)]
-        for statement, (columns, rows) in self._answers(connection, deadline):
-            if statement is SETTINGS_STATEMENT:
-                out += self._settings(rows)
-            else:
-                out += [self._family(signal, columns, rows) for signal in statement.signals_of(columns)]
-        return [*out, self._identity(connection)]
+        try:
+            connection = self._connection or self._connect(deadline)
+            out = [single(PG_UP, 1.0), *self._identity, *self._core(connection, deadline)]
+            out += self._optional(connection, deadline)
+        except ServerError as error:
+            raise TargetError(f"PostgreSQL at {self._where}: {_explained(error)}") from None
+        except TargetError as error:
+            raise TargetError(f"PostgreSQL at {self._where}: {error}") from None
+        except TimeoutError:
+            raise TargetError(f"PostgreSQL at {self._where}: no answer in time") from None
+        except ConnectionRefusedError:
+            raise TargetError(f"PostgreSQL at {self._where}: connection refused") from None
+        except OSError as error:
+            raise TargetError(f"PostgreSQL at {self._where}: {error.strerror or error}") from None
+        except (ValueError, LookupError, struct.error):
+            raise TargetError(f"PostgreSQL at {self._where}: it sent an answer that cannot be read") from None
+        if self._errors:
+            out.append(family(PG_QUERY_ERRORS_TOTAL, [((key,), count) for key, count in self._errors.items()]))
+        return out
+
+    @property
+    def inline(self) -> bool:
+        """Whether a read may run in the thread of the scrape: it is connected, and `abort` ends it."""
+        return self._connection is not None
 
     def abort(self) -> None:
-        connection = self._connection
-        if connection is None or connection.closed:
-            return
-        try:
-            # A duplicate of the descriptor: libpq keeps its own, and finds the connection at its end.
-            with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
-                duplicate.shutdown(socket.SHUT_RDWR)
-        except Exception as error:  # noqa: BLE001  it may be closed at this moment
-            _log.debug("abort of %s: %s", self._target.name, error)
+        if self._connection is not None:
+            self._connection.abort()
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
 
-    def _connect(self) -> Connection[Any]:
-        try:
-            import psycopg
-        except ImportError:
-            raise TargetError("the PostgreSQL driver is missing: pip install 'watchkeeper[postgresql]'") from None
+    @property
+    def _where(self) -> str:
+        return self._address.name if self._address is not None else "its url"
 
-        target = self._target
-        parts = urlsplit(target.url or COLLECTOR.default_url)
-        settings: dict[str, Any] = {
-            "application_name": "watchkeeper",
-            # The driver's own bound; the runtime answers at the target's deadline whatever the driver does.
-            "connect_timeout": max(2, round(target.timeout)),
-        }
-        if target.user:
-            settings["user"] = target.user
-        if target.password is not None:
-            settings["password"] = target.password.resolve()
-        try:
-            connection = psycopg.connect(target.url or COLLECTOR.default_url, autocommit=True, **settings)
-        except psycopg.Error as error:
-            where = f"{parts.hostname or '127.0.0.1'}:{parts.port or 5432}"
-            raise TargetError(f"PostgreSQL at {where}: {_explained(str(error))}") from None
+    def _connect(self, deadline: float) -> Connection:
+        self._address = address_of(self._target, COLLECTOR.default_url)
+        connection = Connection.open(self._address, deadline, application="watchkeeper")
         self._connection = connection
-        connection.prepare_threshold = 0
-        milliseconds = str(max(1, round(target.timeout * 1000)))
-        with connection.cursor() as cursor:
-            # Settings of the session, not of the start-up packet, which poolers refuse.
-            cursor.execute(
-                "SELECT set_config('statement_timeout', %(ms)s, false), set_config('lock_timeout', %(ms)s, false), "
-                "set_config('default_transaction_read_only', 'on', false)",
-                {"ms": milliseconds},
-            )
-        self._server = f"{connection.info.host}:{connection.info.port}"
-        self._version = connection.info.server_version // 10_000
+        (identity,) = connection.ask([Question("SELECT version(), current_setting('server_version_num')")], deadline)
+        if isinstance(identity, ServerError):
+            raise identity
+        if not self._pooler:
+            self._bound(connection, deadline)
+        text, number = [(cell or b"").decode(errors="replace") for cell in identity.rows()[0]]
+        short = f"{int(number) // 10_000}.{int(number) % 10_000}.0"
+        self._identity = [family(PG_STATIC, [((self._address.name, short, text), 1.0)])]
+        for statement in OPTIONAL:
+            if self._wants(statement):
+                self._errors[statement.key] = 0
+        self._errors |= {query.name: 0 for query in self._custom}
         return connection
 
-    def _answers(self, connection: Connection[Any], deadline: float) -> list[tuple[Statement, Table]]:
-        """Every statement that is not refused, with its columns and rows."""
-        import psycopg
+    def _bound(self, connection: Connection, deadline: float) -> None:
+        """Limit what the session may do; after the login, as poolers refuse such settings in the start-up message."""
+        milliseconds = str(max(1, round(self._target.timeout * 1000)))
+        settings = {
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            "default_transaction_read_only": "on",
+        }
+        if connection.version >= 11:
+            settings["jit"] = "off"
+        if connection.version >= 14:
+            # Not every platform can notice a client that went away: a server that cannot says so, and that is all.
+            settings["client_connection_check_interval"] = "1s"
+        asked = [Question(f"SELECT set_config('{name}', '{value}', false)") for name, value in settings.items()]
+        answers = list(connection.ask(asked, deadline, apart=True))
+        if isinstance(answers[0], ServerError):
+            raise answers[0]
 
-        asked = [statement for statement in (*STATEMENTS, SETTINGS_STATEMENT) if self._asks(statement)]
+    def _wants(self, statement: Statement) -> bool:
+        version = self._connection.version if self._connection is not None else 0
+        on = not statement.option or limit_of(self._target.options.get(statement.option)) > 0
+        return on and statement.minimum <= version < statement.below and statement.key not in self._refused
+
+    def _question(self, statement: Statement) -> Question:
+        limit = limit_of(self._target.options.get(statement.option)) if statement.option else 0
+        sql = statement.sql.replace("{limit}", str(limit))
+        return Question(sql, "" if self._pooler else statement.key)
+
+    def _core(self, connection: Connection, deadline: float) -> list[Family]:
+        """What every read asks, in one round trip; a second one when a statement was refused or settings changed."""
+        asked = [statement for statement in STATEMENTS if self._wants(statement)]
+        out: list[Family] = []
+        apart = False
+        while asked:
+            done = 0
+            # The answers first: they are taken to their end.
+            for answer, statement in zip(self._ask(connection, asked, deadline, apart), asked, strict=False):
+                done += 1
+                if isinstance(answer, ServerError):
+                    self._refuse(statement, answer)
+                else:
+                    out += self._families(statement, answer)
+            # Behind one that was refused nothing was answered: ask the rest so that none depends on another.
+            asked, apart = asked[done:], True
+        if self._stale:
+            (answer,) = self._ask(connection, [SETTINGS_STATEMENT], deadline, False)
+            if isinstance(answer, ServerError):
+                self._refuse(SETTINGS_STATEMENT, answer)
+            else:
+                self._settings = settings_families(answer, self._where)
+            self._stale = False
+        return out + self._settings
+
+    def _ask(
+        self, connection: Connection, statements: Sequence[Statement], deadline: float, apart: bool
+    ) -> Iterator[Answer | ServerError]:
+        questions = [self._question(one) for one in statements]
+        if not self._pooler:
+            return connection.ask(questions, deadline, apart=apart)
+        seconds = max(_LEAST_SECONDS, deadline - monotonic())
+        parts = [part for question in questions for part in _transaction(question, seconds)]
+        return iter(list(connection.ask(parts, deadline, apart=True))[2::4])
+
+    def _families(self, statement: Statement, answer: Answer) -> list[Family]:
+        if statement is SERVER_STATEMENT:
+            row = dict(zip(answer.columns, answer.rows()[0], strict=True))
+            # The server says when its settings were loaded: nothing else changes them for an open session.
+            if row["loaded"] != self._loaded:
+                self._loaded, self._stale = row["loaded"], True
+            self._standby = row["replication_is_replica"] == b"1"
+        if statement is IDLE_STATEMENT:
+            return [idle_family(answer)]
+        builder = self._builders.get(statement.key)
+        if builder is None:
+            builder = self._builders[statement.key] = Builder(statement, self._where)
+        return builder.families(answer)
+
+    def _optional(self, connection: Connection, deadline: float) -> list[Family]:
+        """What an option adds: each in a transaction of its own, with a time limit that leaves the read whole."""
+        out: list[Family] = []
+        for statement in OPTIONAL:
+            if self._wants(statement):
+                answer = self._bounded(connection, self._question(statement), statement.key, deadline)
+                if answer is not None:
+                    out += self._families(statement, answer)
+                    self._logged.discard(statement.key)
+        for query in self._custom:
+            if not (query.primary_only and self._standby):
+                out += self._of_query(connection, query, deadline)
+        return out
+
+    def _of_query(self, connection: Connection, query: CustomQuery, deadline: float) -> list[Family]:
+        at = monotonic()
+        kept = self._kept.get(query.name)
+        if kept is not None and at - kept[0] < query.seconds:
+            return kept[1]
+        answer = self._bounded(connection, Question(query.sql, rows=self._target.max_series), query.name, deadline)
+        if answer is None:
+            return []
         try:
-            # One round trip for all.
-            with connection.pipeline():
-                cursors = [connection.execute(statement.sql) for statement in asked]
-            return [(statement, _table(cursor)) for statement, cursor in zip(asked, cursors, strict=True)]
-        except (psycopg.errors.ProgrammingError, psycopg.errors.PipelineAborted):
-            # One that is refused takes those behind it along: find it, and leave it out from now on.
-            pass
-        answers = []
-        for statement in asked:
-            if monotonic() >= deadline:
-                raise TargetError(f"PostgreSQL at {self._server}: it was too slow to answer all statements in time")
-            try:
-                answers.append((statement, _table(connection.execute(statement.sql))))
-            except psycopg.errors.ProgrammingError as error:
-                # It stays refused until the next connection: a server does not change its mind, an operator may.
-                self._refused.add(statement.key)
-                text = redact(str(error), self._target)
-                _log.warning("target %s: %s is not read: %s", self._target.name, statement.key, text)
-        return answers
+            families = query.families(answer, self._where)
+        except ValueError as error:
+            self._failed(query.name, str(error))
+            return []
+        self._logged.discard(query.name)
+        if query.seconds:
+            self._kept[query.name] = (at, families)
+        return families
 
-    def _asks(self, statement: Statement) -> bool:
-        wanted = not statement.option or bool(self._target.options.get(statement.option, False))
-        return wanted and statement.minimum <= self._version < statement.below and statement.key not in self._refused
+    def _bounded(self, connection: Connection, question: Question, key: str, deadline: float) -> Answer | None:
+        seconds = min(self._limit, (deadline - monotonic() - _MARGIN_SECONDS) * _SHARE)
+        if seconds < _LEAST_SECONDS:
+            self._failed(key, "the other statements left no time for it")
+            return None
+        answer = list(connection.ask(_transaction(question, seconds), deadline, apart=True))[2]
+        if isinstance(answer, ServerError):
+            self._failed(key, _explained(answer))
+            return None
+        return answer
 
-    def _family(self, signal: Any, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Family:
-        value = columns.index(signal.name.removeprefix("pg_"))
-        places = [None if label == "server" else columns.index(label) for label in signal.labels]
-        samples = []
-        for row in rows:
-            if row[value] is None:
-                continue  # unknown is not zero
-            labels = tuple([self._server if place is None else _text(row[place]) for place in places])
-            samples.append((labels, float(row[value])))
-        return family(signal, samples)
+    def _failed(self, key: str, message: str) -> None:
+        self._errors[key] = self._errors.get(key, 0) + 1
+        self._warn(key, message)
 
-    def _settings(self, rows: Sequence[Sequence[Any]]) -> list[Family]:
-        values = [(SETTINGS[name], setting_value(setting, unit, kind)) for name, setting, unit, kind in rows]
-        return [family(signal, [((self._server,), value)]) for signal, value in values if value is not None]
+    def _refuse(self, statement: Statement, error: ServerError) -> None:
+        """Leave a statement out until the next connection: a server does not change its mind, an operator may."""
+        if not error.code.startswith(_REFUSED):
+            raise error
+        self._refused.add(statement.key)
+        self._failed(statement.key, str(error))
 
-    def _identity(self, connection: Connection[Any]) -> Family:
-        version = connection.info.parameter_status("server_version") or ""
-        short = version.partition(" ")[0]
-        return family(s.PG_STATIC, [((self._server, short, f"PostgreSQL {version}"), 1.0)])
+    def _warn(self, key: str, message: str) -> None:
+        """One line, once for each statement until it is answered again."""
+        if key not in self._logged:
+            self._logged.add(key)
+            _log.warning("target %s: %s is not read: %s", self._target.name, key, redact(message, self._target))
 
 
-def _table(cursor: Cursor[Any]) -> Table:
-    return [column.name for column in cursor.description or ()], cursor.fetchall()
+def _transaction(question: Question, seconds: float) -> list[Question]:
+    """A question in a read-only transaction with a time limit, which leave nothing in the session."""
+    limit = f"SELECT set_config('statement_timeout', '{round(seconds * 1000)}', true)"
+    return [Question("BEGIN READ ONLY"), Question(limit), question, Question("COMMIT")]
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _query_timeout(target: Target) -> float:
+    given = target.options.get("query_timeout", "1s")
+    try:
+        return parse_duration(given)
+    except (DefinitionError, TypeError):
+        raise SettingsError(
+            f"target {target.name}: query_timeout is a duration with a unit, such as 500ms or 2s, found {given!r}"
+        ) from None
 
 
-def _explained(text: str) -> str:
-    """libpq's message without its address, with what to do where it says so."""
-    line = " ".join(text.split())
-    if "password authentication failed" in line:
-        return "it refused the user or the password"
-    if "no password supplied" in line:
-        return "it wants a password: set password: {file: PATH} or {env: NAME} for the target"
-    if "Connection refused" in line:
-        return "connection refused"
-    if "timeout expired" in line or "timed out" in line:
-        return "no answer in time"
-    if "too many connections" in line or "remaining connection slots" in line:
-        return "it has no connection left for this role"
-    return line.rpartition("FATAL:")[2].strip() or line
+def _check(target: Target) -> None:
+    """Raise SettingsError when the options cannot be used."""
+    custom_queries(target)
+    _query_timeout(target)
+    for name in ("statements", "tables", "bloat"):
+        value = target.options.get(name, False)
+        if not isinstance(value, bool | int) or value < 0:
+            raise SettingsError(f"target {target.name}: {name} is true, false or a number of rows, found {value!r}")
+
+
+def _explained(error: ServerError) -> str:
+    """The server's words, or what to do where that is known."""
+    known = {
+        "28P01": "it refused the user or the password",
+        "53300": "it has no connection left for this role",
+        "57014": "a statement took longer than its limit, and was cut off",
+    }
+    return known.get(error.code) or " ".join(str(error).split())
 
 
 COLLECTOR = Collector(
     system="postgresql",
     open=PostgreSQLSession,
     signals=s.SIGNALS,
-    up=s.PG_UP,
+    check=_check,
+    up=PG_UP,
     schemes=("postgresql", "postgres"),
     default_url="postgresql://127.0.0.1:5432/postgres",
-    options=(("statements", "true reads pg_stat_statements (the 100 that took most time)"),),
+    options=(
+        ("tables", "true, or a number: pg_stat_user_tables of the 100 (or so many) largest tables of the database"),
+        ("bloat", "true, or a number: estimates for the 100 (or so many) largest tables and indexes"),
+        ("statements", "true, or a number: pg_stat_statements, the 100 (or so many) that took most time"),
+        ("process_idle", "true: how long idle connections have been idle, by application, as a histogram"),
+        ("queries", "custom queries, as postgres_exporter's queries.yaml has them"),
+        ("query_timeout", "how long a custom or optional statement may take (default 1s)"),
+        ("pooler", "true behind a pooler in transaction mode: nothing is prepared or set in the session"),
+    ),
 )

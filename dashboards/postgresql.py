@@ -56,9 +56,10 @@ DASHBOARD = Dashboard(
                     queries=("postgresql.replication_lag",),
                     kind="stat",
                     description=(
-                        "Age of the last replayed transaction; 0 on a primary. It rises on an idle standby as well."
+                        "Age of the last replayed transaction; 0 on a primary, and where nothing is left to replay."
                     ),
                     legend=_EACH,
+                    threshold_of="PostgreSQLReplicationLag",
                     width=6,
                     height=5,
                 ),
@@ -116,21 +117,21 @@ DASHBOARD = Dashboard(
                         "Blocks found in the shared buffers. A fall means more reads from disk, or from the system's "
                         "cache."
                     ),
-                    legend="{{datname}}",
+                    legend="{{instance}} {{datname}}",
                 ),
                 Panel(
                     key="rows-read-rate",
                     title="Rows read",
                     queries=("postgresql.rows_read_rate",),
                     description="A jump without more commits is a plan that has changed to scanning.",
-                    legend="{{datname}}",
+                    legend="{{instance}} {{datname}}",
                 ),
                 Panel(
                     key="temp-bytes-rate",
                     title="Temporary files",
                     queries=("postgresql.temp_bytes_rate",),
                     description="Sorts and hashes that did not fit into work_mem.",
-                    legend="{{datname}}",
+                    legend="{{instance}} {{datname}}",
                 ),
                 Panel(
                     key="database-size",
@@ -146,6 +147,83 @@ DASHBOARD = Dashboard(
                     description="At 2 billion the server takes no more writes. Autovacuum keeps it near 200 million.",
                     legend="{{instance}} {{datname}}",
                     threshold_of="PostgreSQLWraparound",
+                ),
+            ),
+        ),
+        Row(
+            title="WAL and replication",
+            panels=(
+                Panel(
+                    key="wal-size",
+                    title="WAL on disk",
+                    queries=("postgresql.wal_size",),
+                    description="Above max_wal_size something holds it back: a slot, or an archive that fails.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="slot-retained",
+                    title="WAL held back by slots",
+                    queries=("postgresql.slot_retained_bytes",),
+                    description="What a slot's reader has not confirmed. It cannot be removed.",
+                    legend="{{instance}} {{slot_name}}",
+                    threshold_of="PostgreSQLSlotRetainsWAL",
+                ),
+                Panel(
+                    key="standby-behind",
+                    title="WAL that standbys have yet to replay",
+                    queries=("postgresql.standby_bytes_behind",),
+                    description="Seen from the primary, by standby.",
+                    legend="{{instance}} {{application_name}} {{client_addr}}",
+                ),
+                Panel(
+                    key="archive-failures",
+                    title="Failed attempts to archive",
+                    queries=("postgresql.archive_failures",),
+                    description="Within 15 minutes. A file that cannot be archived stays, and so do all after it.",
+                    legend=_EACH,
+                    threshold_of="PostgreSQLArchiverFailing",
+                ),
+                Panel(
+                    key="checkpoints-requested",
+                    title="Checkpoints that WAL asked for",
+                    queries=("postgresql.checkpoints_requested_rate",),
+                    description="More than a few an hour: max_wal_size is too small for what is written.",
+                    legend=_EACH,
+                ),
+            ),
+        ),
+        Row(
+            title="Tables and statements (options of the collector)",
+            collapsed=True,
+            panels=(
+                Panel(
+                    key="table-bloat",
+                    title="Bloat of tables",
+                    queries=("postgresql.table_bloat",),
+                    description="Estimated from the planner's statistics: bytes beyond what the rows need.",
+                    legend="{{datname}} {{schemaname}}.{{relname}}",
+                    threshold_of="PostgreSQLTableBloat",
+                ),
+                Panel(
+                    key="index-bloat",
+                    title="Bloat of indexes",
+                    queries=("postgresql.index_bloat",),
+                    description="B-trees only. REINDEX CONCURRENTLY gives it back.",
+                    legend="{{datname}} {{schemaname}}.{{indexrelname}}",
+                ),
+                Panel(
+                    key="dead-rows",
+                    title="Dead rows",
+                    queries=("postgresql.dead_rows",),
+                    description="A table where they only rise is one that vacuum cannot clean.",
+                    legend="{{datname}} {{schemaname}}.{{relname}}",
+                ),
+                Panel(
+                    key="statement-seconds",
+                    title="Time by statement",
+                    queries=("postgresql.statement_seconds",),
+                    description="Of pg_stat_statements: the text of a queryid stands there.",
+                    legend="{{datname}} {{user}} {{queryid}}",
                 ),
             ),
         ),

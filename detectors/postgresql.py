@@ -40,4 +40,21 @@ DETECTORS: tuple[Detector, ...] = (
         "expected, one that is longer is not. Old "
         "snapshots keep vacuum from removing rows (PostgreSQL documentation, routine vacuuming).",
     ),
+    Detector(
+        key="postgresql.cache_hit_ratio",
+        system="postgresql",
+        title="Share of blocks that PostgreSQL finds in its buffers",
+        query="postgresql.cache_hit_ratio",
+        polarity=Polarity.LOW_IS_BAD,
+        hold="15m",
+        minimum_relative=0.05,
+        minimum_absolute=0.05,
+        severity="info",
+        summary="PostgreSQL {{ $labels.instance }} finds only {{ $value }} of the blocks of {{ $labels.datname }} in "
+        "its buffers",
+        runbook="postgresql/cache-misses",
+        panel="postgresql/cache-hit-ratio",
+        source="Five points below what this hour has: the usual ratio is a property of the load (99 % for most that "
+        "answer users, far less for reports), so a fixed threshold says little.",
+    ),
 )

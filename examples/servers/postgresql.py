@@ -11,7 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -25,7 +25,7 @@ from examples.servers.process import (
     workdir,
 )
 
-__all__ = ["PACKAGE", "PostgreSQLServer", "available", "run"]
+__all__ = ["PACKAGE", "PostgreSQLServer", "available", "run", "run_standby"]
 
 PACKAGE = "postgresql"
 _SUPERUSER = "admin"
@@ -88,62 +88,112 @@ def available() -> str | None:
 
 
 @contextlib.contextmanager
-def run(settings: Mapping[str, str] | None = None) -> Iterator[PostgreSQLServer]:
+def run(settings: Mapping[str, str] | None = None, *, checksums: bool = False) -> Iterator[PostgreSQLServer]:
     """Start a new, empty server; `settings` are added to its configuration (`{"track_io_timing": "on"}`)."""
     user = unprivileged_user()
-    port = free_port()
     password = secrets.token_hex(8)
     with workdir("postgresql", owner=user) as directory:
         data = directory / "data"
-        _initdb(data, password, user)
-        configuration = {
-            "listen_addresses": "127.0.0.1",
-            "port": str(port),
-            "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-            "shared_buffers": "16MB",
-            "autovacuum_naptime": "1min",
-            **(settings or {}),
-        }
-        arguments = [f"--{name}={value}" for name, value in configuration.items()]
-        process = ServerProcess(
-            "PostgreSQL",
-            [_program("postgres"), "-D", data, *arguments],
-            log=directory / "postgresql.log",
-            ready=lambda: _accepts(port),
-            user=user,
-            stop_signal=signal.SIGINT,  # fast shutdown: do not wait for clients
-        )
-        process.start()
-        try:
-            yield PostgreSQLServer("127.0.0.1", port, _SUPERUSER, password, process)
-        finally:
-            process.stop()
+        _initdb(data, password, user, checksums)
+        with _served(data, password, user, settings or {}) as server:
+            yield server
 
 
-def _initdb(data: Path, password: str, user: str | None) -> None:
+@contextlib.contextmanager
+def run_standby(
+    primary: PostgreSQLServer, *, slot: str = "standby", settings: Mapping[str, str] | None = None
+) -> Iterator[PostgreSQLServer]:
+    """Copy a running server and start the copy as its physical standby, which streams through a slot of that name."""
+    user = unprivileged_user()
+    with workdir("postgresql-standby", owner=user) as directory:
+        data = directory / "data"
+        command: list[str | Path] = [
+            _program("pg_basebackup"),
+            "-D",
+            data,
+            "-d",
+            primary.dsn,
+            "-R",
+            "-C",
+            "-S",
+            slot,
+            "-X",
+            "stream",
+        ]
+        _as_user([*command, "--checkpoint=fast", "--no-sync"], user, directory)
+        with _served(data, primary.password, user, settings or {}) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def _served(data: Path, password: str, user: str | None, settings: Mapping[str, str]) -> Iterator[PostgreSQLServer]:
+    port = free_port()
+    configuration = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "shared_buffers": "16MB",
+        "autovacuum_naptime": "1min",
+        **settings,
+    }
+    arguments = [f"--{name}={value}" for name, value in configuration.items()]
+    process = ServerProcess(
+        "PostgreSQL",
+        [_program("postgres"), "-D", data, *arguments],
+        log=data.parent / "postgresql.log",
+        ready=lambda: _accepts(port),
+        user=user,
+        stop_signal=signal.SIGINT,  # fast shutdown: do not wait for clients
+    )
+    process.start()
+    try:
+        yield PostgreSQLServer("127.0.0.1", port, _SUPERUSER, password, process)
+    finally:
+        process.stop()
+
+
+def _initdb(data: Path, password: str, user: str | None, checksums: bool) -> None:
     secret = data.parent / "password"
     secret.write_text(password + "\n")
     secret.chmod(0o600)
     if user is not None:
         shutil.chown(secret, user)
-    command = [_program("initdb"), "-D", data, "-U", _SUPERUSER, "--pwfile", secret, "-A", "scram-sha-256"]
+    command: list[str | Path] = [
+        _program("initdb"),
+        "-D",
+        data,
+        "-U",
+        _SUPERUSER,
+        "--pwfile",
+        secret,
+        "-A",
+        "scram-sha-256",
+    ]
+    if checksums:
+        command.append("--data-checksums")
+    try:
+        _as_user([*command, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"], user, data.parent)
+    finally:
+        secret.unlink()
+
+
+def _as_user(command: Sequence[str | Path], user: str | None, directory: Path) -> None:
     done = subprocess.run(
-        [str(part) for part in (*command, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")],
+        [str(part) for part in command],
         capture_output=True,
         text=True,
         user=user,
         group=pwd.getpwnam(user).pw_gid if user else None,
         extra_groups=[] if user else None,
-        cwd=data.parent,
+        cwd=directory,
         timeout=120,
         check=False,
     )
-    secret.unlink()
     if done.returncode != 0:
-        raise ServerError(f"initdb ended with {done.returncode}: {done.stderr.strip()}")
+        raise ServerError(f"{Path(command[0]).name} ended with {done.returncode}: {done.stderr.strip()}")
 
 
 def _accepts(port: int) -> bool:

@@ -1,39 +1,23 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from collectors.families import Family
 from collectors.postgresql import COLLECTOR
-from collectors.postgresql_statements import setting_value
+from collectors.postgresql_families import settings_families
 from collectors.runtime import Sidecar
 from examples.servers.postgresql import PostgreSQLServer
-from tests.collectors.helpers import by_name, check_declared, compare, silent_port, target
+from tests.collectors.helpers import by_name, silent_port, target
+from tests.collectors.postgresql_answers import answer
 from tests.servers import wait_until
-from tests.servers.exporters import Exporter
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError
 from watchkeeper.settings import Seconds, Secret
-
-# Names that postgres_exporter has since 0.13 and Debian's 0.11.1 does not, or only on request.
-NEWER = frozenset(
-    {
-        "pg_database_wraparound_age_datfrozenxid_seconds",
-        "pg_database_wraparound_age_datminmxid_seconds",
-        "pg_long_running_transactions",
-        "pg_long_running_transactions_oldest_timestamp_seconds",
-        "pg_postmaster_start_time_seconds",
-        "pg_replication_is_replica",
-        "pg_replication_lag_seconds",
-        "pg_stat_user_tables_idx_scan",
-        "pg_stat_user_tables_last_autovacuum",
-        "pg_stat_user_tables_n_dead_tup",
-        "pg_stat_user_tables_n_live_tup",
-        "pg_stat_user_tables_seq_scan",
-    }
-)
 
 
 @pytest.fixture
@@ -60,25 +44,6 @@ def sidecars() -> Iterator[list[Sidecar]]:
     yield opened
     for sidecar in opened:
         sidecar.close()
-
-
-def test_everything_declared_is_emitted_and_nothing_else(monitor: str) -> None:
-    check_declared(_read(monitor), COLLECTOR.signals)
-
-
-def test_names_kinds_and_labels_are_those_of_postgres_exporter(monitor: str, postgres_exporter: Exporter) -> None:
-    compare(_read(monitor), postgres_exporter.metrics(), newer=NEWER)
-
-
-def test_settings_have_the_values_of_postgres_exporter(monitor: str, postgres_exporter: Exporter) -> None:
-    theirs = dict(line.rsplit(" ", 1) for line in postgres_exporter.metrics().splitlines() if line.startswith("pg_set"))
-    ours = {
-        f'{family.name}{{server="{dict(pairs)["server"]}"}}': value
-        for family in _read(monitor)
-        if family.name.startswith("pg_settings_")
-        for _, pairs, value in family.points
-    }
-    assert ours and ours == {name: float(theirs[name]) for name in ours}
 
 
 def test_each_scrape_reads_the_server(
@@ -109,16 +74,43 @@ def test_values_follow_the_server(postgresql_server: PostgreSQLServer) -> None:
     assert _value(families, "pg_settings_max_connections") == 100
     assert _value(families, "pg_database_size_bytes", datname="follows") > 1e6
     assert _value(families, "pg_replication_lag_seconds") == 0
-    assert _value(families, "pg_stat_user_tables_n_live_tup", relname="things") >= 0
 
 
 def test_the_connection_is_read_only_and_bounded(postgresql_server: PostgreSQLServer) -> None:
-    session = COLLECTOR.open(target("p", "postgresql", postgresql_server.dsn, timeout=Seconds(2)))
-    session.read(monotonic() + 5)
-    connection = session._connection  # type: ignore[attr-defined]
-    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        connection.execute("CREATE TABLE no (id int)")
-    assert connection.execute("SHOW statement_timeout").fetchone()[0] == "2s"
+    queries = {
+        "session": {
+            "query": "SELECT current_setting('statement_timeout') AS timeout, current_setting('jit') = 'on' AS jit, "
+            "current_setting('default_transaction_read_only') = 'on' AS read_only",
+            "metrics": [
+                {"timeout": {"usage": "LABEL"}},
+                {"jit": {"usage": "GAUGE"}},
+                {"read_only": {"usage": "GAUGE"}},
+            ],
+        },
+        "writes": {"query": "CREATE TABLE no AS SELECT 1", "metrics": [{"id": {"usage": "GAUGE"}}]},
+    }
+    families = _read(postgresql_server.dsn, timeout=Seconds(2), options={"queries": queries, "query_timeout": "700ms"})
+    assert _value(families, "session_read_only", timeout="700ms") == 1
+    assert _value(families, "session_jit") == 0
+    assert _value(families, "pg_query_errors_total", query="writes") == 1
+    assert postgresql_server.execute("SELECT count(*) FROM pg_class WHERE relname = 'no'") == "0"
+
+
+def test_settings_that_the_session_made_are_not_shown(monitor: str, postgresql_server: PostgreSQLServer) -> None:
+    families = _read(monitor)
+    assert _value(families, "pg_settings_statement_timeout_seconds") == 0
+    assert _value(families, "pg_settings_lock_timeout_seconds") == 0
+    assert _value(families, "pg_settings_default_transaction_read_only") == 0
+    assert _value(families, "pg_settings_jit") == 1
+
+
+def test_a_changed_setting_is_seen_at_the_next_read(postgresql_factory: Callable[..., PostgreSQLServer]) -> None:
+    server = postgresql_factory()
+    session = COLLECTOR.open(target("p", "postgresql", server.dsn))
+    assert _value(session.read(monotonic() + 5), "pg_settings_random_page_cost") == 4
+    server.execute("ALTER SYSTEM SET random_page_cost = 1.1")
+    server.execute("SELECT pg_reload_conf()")
+    wait_until(lambda: _value(session.read(monotonic() + 5), "pg_settings_random_page_cost") == 1.1)
     session.close()
 
 
@@ -144,27 +136,6 @@ def test_a_role_without_pg_monitor_costs_some_signals_alone(postgresql_server: P
         session.close()
     finally:
         postgresql_server.execute("GRANT SELECT ON pg_catalog.pg_stat_archiver TO PUBLIC")
-
-
-def test_statements_are_read_when_asked(postgresql_factory: Callable[..., PostgreSQLServer]) -> None:
-    server = postgresql_factory({"shared_preload_libraries": "pg_stat_statements"})
-    server.execute("CREATE EXTENSION pg_stat_statements")
-    server.execute("SELECT 1")
-    families = _read(server.dsn, options={"statements": True})
-    assert _value(families, "pg_stat_statements_calls_total", datname="postgres") >= 1
-    check_declared(families, COLLECTOR.signals)
-
-
-def test_a_replication_slot_and_an_archived_file_are_seen(postgresql_factory: Callable[..., PostgreSQLServer]) -> None:
-    server = postgresql_factory({"archive_mode": "on", "archive_command": "true"})
-    server.execute("SELECT pg_create_physical_replication_slot('standby', true)")
-    server.execute("SELECT pg_switch_wal()")
-    wait_until(lambda: server.execute("SELECT archived_count FROM pg_stat_archiver") != "0")
-    families = _read(server.dsn)
-    assert _value(families, "pg_replication_slot_slot_is_active", slot_name="standby") == 0
-    assert _value(families, "pg_replication_slots_pg_wal_lsn_diff", slot_name="standby") >= 0
-    assert _value(families, "pg_stat_archiver_last_archive_age") >= 0
-    check_declared(families, COLLECTOR.signals)
 
 
 def test_a_wrong_password_is_refused_and_not_shown(
@@ -216,14 +187,91 @@ def test_a_statement_that_hangs_is_broken_off(postgresql_server: PostgreSQLServe
     wait_until(lambda: sidecars[0].read("p").up, seconds=15)
 
 
+def test_a_rotated_password_is_picked_up(
+    postgresql_server: PostgreSQLServer, sidecars: list[Sidecar], tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("first\n")
+    url = f"postgresql://rotated@127.0.0.1:{postgresql_server.port}/postgres"
+    postgresql_server.create_monitor_role("rotated", "first")
+    sidecars.append(Sidecar([target("p", "postgresql", url, password=Secret(file=str(secret)))]))
+    assert sidecars[0].read("p").up
+    postgresql_server.execute("ALTER ROLE rotated PASSWORD 'second'")
+    secret.write_text("second\n")
+    assert sidecars[0].read("p").up  # the open connection is as good as before
+    postgresql_server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
+    assert not sidecars[0].read("p").up
+    wait_until(lambda: sidecars[0].read("p").up, seconds=10)
+    assert postgresql_server.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'rotated'") == "1"
+
+
+def test_no_connection_is_left_behind(postgresql_server: PostgreSQLServer, sidecars: list[Sidecar]) -> None:
+    url = postgresql_server.create_monitor_role("leaves")
+    sidecars.append(Sidecar([target("p", "postgresql", url)]))
+    assert sidecars[0].read("p").up
+    sidecars[0].close()
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'leaves'"
+    wait_until(lambda: postgresql_server.execute(asked) == "0")
+
+
+def test_behind_a_pooler_the_session_stays_as_it_was(monitor: str) -> None:
+    left = {
+        "left": {
+            "query": "SELECT (SELECT count(*) FROM pg_prepared_statements) AS prepared, count(*) AS settings "
+            "FROM pg_settings WHERE source = 'session' AND name NOT IN ('statement_timeout', 'transaction_read_only')",
+            "metrics": [{"prepared": {"usage": "GAUGE"}}, {"settings": {"usage": "GAUGE"}}],
+        }
+    }
+    plain = {family.name for family in _read(monitor) if family.points}
+    session = COLLECTOR.open(target("p", "postgresql", monitor, options={"pooler": True, "queries": left}))
+    for _ in range(2):
+        families = session.read(monotonic() + 5)
+        assert _value(families, "left_prepared") == 0
+        assert _value(families, "left_settings") == 0
+        assert plain <= {family.name for family in families if family.points}
+    session.close()
+
+
+def test_without_a_pooler_statements_are_prepared_once(monitor: str) -> None:
+    query = {
+        "query": "SELECT count(*) AS prepared, count(DISTINCT prepare_time) AS times FROM pg_prepared_statements",
+        "metrics": [{"prepared": {"usage": "GAUGE"}}],
+    }
+    session = COLLECTOR.open(target("p", "postgresql", monitor, options={"queries": {"kept": query}}))
+    seen = [_value(session.read(monotonic() + 5), "kept_prepared") for _ in range(3)]
+    session.close()
+    assert seen[0] == seen[2] > 10
+
+
 @pytest.mark.parametrize(
-    "setting, unit, kind, value",
+    "row, name, value",
     [
-        ("on", None, "bool", 1.0),
-        ("16", "8kB", "integer", 131072.0),
-        ("-1", "kB", "integer", -1.0),
-        ("x", None, "enum", None),
+        ([b"fsync", b"on", None, b"bool", b""], "pg_settings_fsync", 1.0),
+        ([b"shared_buffers", b"16", b"8kB", b"integer", b""], "pg_settings_shared_buffers_bytes", 131072.0),
+        ([b"temp_file_limit", b"-1", b"kB", b"integer", b""], "pg_settings_temp_file_limit_bytes", -1.0),
+        ([b"wal_writer_delay", b"200", b"ms", b"integer", b""], "pg_settings_wal_writer_delay_seconds", 0.2),
+        ([b"pg_stat_statements.max", b"5000", None, b"integer", b""], "pg_settings_pg_stat_statements_max", 5000.0),
     ],
 )
-def test_settings_are_in_base_units(setting: str, unit: str | None, kind: str, value: float | None) -> None:
-    assert setting_value(setting, unit, kind) == value
+def test_settings_are_in_base_units(row: list[bytes | None], name: str, value: float) -> None:
+    (one,) = settings_families(answer(("name", "setting", "unit", "vartype", "short_desc"), row), "here:5432")
+    assert (one.name, one.points[0][2]) == (name, value)
+
+
+def test_a_setting_without_a_number_or_of_an_unknown_unit_is_left_out() -> None:
+    rows: list[list[bytes | None]] = [[b"a", b"x", None, b"real", b""], [b"b", b"1", b"parsec", b"real", b""]]
+    assert settings_families(answer(("name", "setting", "unit", "vartype", "short_desc"), *rows), "here:5432") == []
+
+
+def test_the_rights_of_the_documentation_are_enough(postgresql_factory: Callable[..., PostgreSQLServer]) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "systems" / "postgresql.md").read_text()
+    blocks = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 3
+    server = postgresql_factory({"shared_preload_libraries": "pg_stat_statements"})
+    server.execute("CREATE TABLE things AS SELECT generate_series(1, 1000) AS id; ANALYZE things")
+    for block in blocks:
+        server.execute(block)
+    options = {"tables": True, "bloat": True, "statements": True, "process_idle": True}
+    families = _read(server.dsn_for(user="watchkeeper", password="SECRET"), options=options)
+    assert all(value == 0 for _, _, value in by_name(families)["pg_query_errors_total"].points)
+    assert _value(families, "pg_table_bloat_estimated_bytes", relname="things") >= 0
