@@ -5,15 +5,20 @@ from __future__ import annotations
 from watchkeeper import queries as q
 from watchkeeper.declarations import Alert
 from watchkeeper.signals import matches_not
-from watchkeeper.systems.host import (
+from watchkeeper.systems.host_devices import (
+    NODE_EDAC_UNCORRECTABLE_ERRORS_TOTAL,
     NODE_FILESYSTEM_AVAIL_BYTES,
     NODE_FILESYSTEM_FILES,
     NODE_FILESYSTEM_FILES_FREE,
     NODE_FILESYSTEM_READONLY,
     NODE_FILESYSTEM_SIZE_BYTES,
+)
+from watchkeeper.systems.host_signals import (
     NODE_MEMORY_MEMAVAILABLE_BYTES,
     NODE_MEMORY_MEMTOTAL_BYTES,
     NODE_PRESSURE_MEMORY_WAITING_SECONDS_TOTAL,
+    NODE_TIMEX_MAXERROR_SECONDS,
+    NODE_TIMEX_SYNC_STATUS,
     NODE_VMSTAT_OOM_KILL,
 )
 
@@ -30,6 +35,7 @@ _MEMORY_WAIT = q.max_by(q.rate(NODE_PRESSURE_MEMORY_WAITING_SECONDS_TOTAL), *_TA
 _INODES_FREE = q.min_by(
     q.ratio(NODE_FILESYSTEM_FILES_FREE.where(**_REAL), q.value(NODE_FILESYSTEM_FILES.where(**_REAL)) > 0), *_MOUNT
 )
+_NOT_KEPT = q.max_by(NODE_TIMEX_SYNC_STATUS, *_TARGET).equals(0)
 
 ALERTS: tuple[Alert, ...] = (
     Alert(
@@ -121,5 +127,85 @@ ALERTS: tuple[Alert, ...] = (
         runbook="host/disk-full",
         panel="host/inodes-free-ratio",
         source="node-mixin NodeFilesystemAlmostOutOfFiles: 3 %, 1 h",
+    ),
+    Alert(
+        name="HostClockSkewed",
+        system="host",
+        query="host.clock_offset",
+        threshold=0.05,
+        hold="10m",
+        severity="warning",
+        summary="{{ $labels.instance }}: its clock is {{ $value }} from its reference",
+        description="Certificates, tokens, leases and the order of log lines depend on clocks that agree.",
+        runbook="host/clock",
+        panel="host/clock-offset",
+        source="node-mixin NodeClockSkewDetected: 50 ms, 10 min",
+    ),
+    Alert(
+        name="HostClockNotKept",
+        system="host",
+        query=q.and_(q.max_by(NODE_TIMEX_MAXERROR_SECONDS, *_TARGET), _NOT_KEPT),
+        op=">=",
+        threshold=16,
+        hold="10m",
+        severity="warning",
+        summary="{{ $labels.instance }}: nothing keeps its clock",
+        description="The kernel has had no word of a time server for so long that it calls the clock unreliable.",
+        runbook="host/clock",
+        panel="host/clock-largest-error",
+        source="node-mixin NodeClockNotSynchronising: sync status 0 and 16 s, the kernel's largest error",
+    ),
+    Alert(
+        name="HostNetworkErrors",
+        system="host",
+        query="host.network_error_ratio",
+        threshold=0.01,
+        hold="1h",
+        severity="warning",
+        window="10m",
+        summary="{{ $labels.instance }}: {{ $value }} of the packets of {{ $labels.device }} have errors",
+        description="A cable, a port, a driver or the machine beneath: retries make everything over it slow.",
+        runbook="host/network-errors",
+        panel="host/network-error-ratio",
+        source="node-mixin NodeNetworkReceiveErrs and TransmitErrs: 1 % of the packets, 1 h",
+    ),
+    Alert(
+        name="HostConntrackHigh",
+        system="host",
+        query="host.conntrack_used_ratio",
+        threshold=0.75,
+        hold="5m",
+        severity="warning",
+        summary="{{ $labels.instance }}: {{ $value }} of the table of tracked connections is used",
+        description="When it is full the kernel drops packets of new connections, and logs `table full`.",
+        runbook="host/limit-reached",
+        panel="host/conntrack-used-ratio",
+        source="node-mixin NodeHighNumberConntrackEntriesUsed: 75 %",
+    ),
+    Alert(
+        name="HostFileHandlesHigh",
+        system="host",
+        query="host.file_handles_used_ratio",
+        threshold=0.7,
+        hold="15m",
+        severity="warning",
+        summary="{{ $labels.instance }}: {{ $value }} of the file handles are in use",
+        description="At the limit every program of the machine fails to open files and sockets.",
+        runbook="host/limit-reached",
+        panel="host/file-handles-used-ratio",
+        source="node-mixin NodeFileDescriptorLimit: 70 %, 15 min",
+    ),
+    Alert(
+        name="HostMemoryFaulty",
+        system="host",
+        query=q.sum_by(q.increase(NODE_EDAC_UNCORRECTABLE_ERRORS_TOTAL, "15m"), *_TARGET, "controller"),
+        threshold=0,
+        hold="0s",
+        severity="critical",
+        summary="{{ $labels.instance }}: controller {{ $labels.controller }} has memory that lost data",
+        description="An error that could not be corrected: what stood there is gone, and the module is failing.",
+        runbook="host/memory-faulty",
+        panel="host/memory-errors-uncorrected",
+        source="Linux kernel documentation, EDAC: uncorrectable errors (ue_count) are lost data, each of them",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from watchkeeper import queries as q
 from watchkeeper.declarations import Dashboard, Panel, Row
 from watchkeeper.signals import matches_not
-from watchkeeper.systems.host import NODE_FILESYSTEM_FILES, NODE_FILESYSTEM_FILES_FREE
+from watchkeeper.systems.host_devices import NODE_FILESYSTEM_FILES, NODE_FILESYSTEM_FILES_FREE
 
 __all__ = ["DASHBOARD"]
 
@@ -141,6 +141,75 @@ DASHBOARD = Dashboard(
                     queries=("host.network_transmit_rate",),
                     description="Bytes per second by device.",
                     legend="{{instance}} {{device}}",
+                ),
+            ),
+        ),
+        Row(
+            title="Errors and limits",
+            collapsed=True,
+            panels=(
+                Panel(
+                    key="network-error-ratio",
+                    title="Packets with errors",
+                    queries=("host.network_error_ratio",),
+                    description="Share of all packets of a device. A sound link has none.",
+                    legend="{{instance}} {{device}}",
+                    threshold_of="HostNetworkErrors",
+                ),
+                Panel(
+                    key="network-drop-rate",
+                    title="Packets dropped",
+                    queries=("host.network_drop_rate",),
+                    description="Packets that the kernel had no room or no use for.",
+                    legend="{{instance}} {{device}}",
+                ),
+                Panel(
+                    key="conntrack-used-ratio",
+                    title="Tracked connections",
+                    queries=("host.conntrack_used_ratio",),
+                    description="Share of the firewall's table. New connections fail when it is full.",
+                    legend=_EACH,
+                    threshold_of="HostConntrackHigh",
+                ),
+                Panel(
+                    key="file-handles-used-ratio",
+                    title="File handles",
+                    queries=("host.file_handles_used_ratio",),
+                    description="Share of what the machine allows.",
+                    legend=_EACH,
+                    threshold_of="HostFileHandlesHigh",
+                ),
+                Panel(
+                    key="clock-offset",
+                    title="Clock's distance",
+                    queries=("host.clock_offset",),
+                    description="From its reference, without the sign.",
+                    legend=_EACH,
+                    threshold_of="HostClockSkewed",
+                ),
+                Panel(
+                    key="clock-largest-error",
+                    title="Clock's largest error",
+                    queries=("host.clock_largest_error",),
+                    description="Grows while no time server answers, to 16 s.",
+                    legend=_EACH,
+                    threshold_of="HostClockNotKept",
+                ),
+                Panel(
+                    key="memory-errors-uncorrected",
+                    title="Faulty memory",
+                    queries=("host.memory_errors_uncorrected", "host.memory_errors_corrected"),
+                    description="Errors in an hour that could not be corrected, and those that could. "
+                    "Machines without such memory show nothing.",
+                    legend="{{instance}} {{controller}}",
+                    threshold_of="HostMemoryFaulty",
+                ),
+                Panel(
+                    key="temperature",
+                    title="Hottest sensor",
+                    queries=("host.temperature",),
+                    description="Of all chips of the machine; virtual ones have none.",
+                    legend=_EACH,
                 ),
             ),
         ),

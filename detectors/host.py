@@ -43,4 +43,21 @@ DETECTORS: tuple[Detector, ...] = (
         "count against MemAvailable, so only "
         "programs move it this far (Linux kernel documentation, /proc/meminfo).",
     ),
+    Detector(
+        key="host.network_drops",
+        system="host",
+        title="Packets that a network device drops",
+        query="host.network_drop_rate",
+        polarity=Polarity.HIGH_IS_BAD,
+        hold="15m",
+        window="10m",
+        minimum_relative=1.0,
+        minimum_absolute=10.0,
+        severity="info",
+        summary="{{ $labels.instance }} drops {{ $value }} packets on {{ $labels.device }}, far more than usual",
+        runbook="host/network-errors",
+        panel="host/network-drop-rate",
+        source="Twice the usual and ten packets a second: some drops are usual (multicast that nobody asked for, "
+        "Linux kernel documentation, statistics of network devices), a change of their rate is not.",
+    ),
 )
