@@ -1,0 +1,297 @@
+"""Elasticsearch: statistics over its HTTP API, through elasticsearch-py with a node class of our own.
+
+The client's own node reads whole answers, of any size, and has no deadline for them; ours asks with `HttpReader`. It
+also sends a plain `Accept`: the client's names its own major version, and a server of another one refuses that.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from collectors import elasticsearch_replies as replies
+from collectors.description import Collector
+from collectors.families import Family, family, single
+from collectors.http import CA_FILE, HttpReader
+from watchkeeper.clock import monotonic
+from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.systems.elasticsearch import SIGNALS
+from watchkeeper.systems.elasticsearch_cluster import (
+    ELASTICSEARCH_CLUSTER_HEALTH_UP,
+    ELASTICSEARCH_EXPORTER_COLLECTOR_SUCCESS,
+)
+
+if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
+
+    from watchkeeper.settings import Target
+
+__all__ = ["COLLECTOR"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("watchkeeper.collectors")
+
+_DEFAULT_URL = "http://127.0.0.1:9200"
+# What a part beside the cluster's health may use of the time, so that one that hangs costs its own signals alone.
+_SHARE = 0.8
+# Of a large cluster these are a fifth of the answer; the list of HTTP clients alone can be longer than the rest.
+_NODE_FIELDS = [
+    "cluster_name",
+    *(
+        f"nodes.*.{key}"
+        for key in (
+            "name",
+            "host",
+            "roles",
+            "attributes",
+            "http.current_open",
+            "indices",
+            "os",
+            "process",
+            "jvm",
+            "thread_pool",
+            "fs",
+            "transport",
+            "breakers",
+            "indexing_pressure",
+        )
+    ),
+]
+_INDEX_FIELDS = ["indices.*.primaries", "indices.*.total"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a scrape: its name, as the exporter calls the collector, and what it asks."""
+
+    name: str
+    ask: Callable[[ElasticsearchSession, str], Sequence[Family]]
+
+
+class ElasticsearchSession:
+    """One client with one kept connection."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        options = target.options
+        self._limit = _whole(target, "limit", 100)
+        self._pattern = str(options.get("index_pattern", "_all"))
+        self._nodes = options.get("nodes", "local")
+        if self._nodes not in ("local", "all"):
+            raise SettingsError(f"target {target.name}: option nodes is {self._nodes!r}: write local or all")
+        self._parts = (_INFO, _NODES, *_chosen(target))
+        self._reader = HttpReader(target, _base(target))
+        self._deadline = 0.0
+        self._failed: dict[str, str] = {}
+        self._client = self._open()
+
+    def read(self, deadline: float) -> Sequence[Family]:
+        begun = monotonic()
+        self._deadline = deadline
+        health = self._asked(lambda: _mapping(self._client.cluster.health(timeout=_seconds(deadline))))
+        cluster = str(health.get("cluster_name", ""))
+        found = [single(ELASTICSEARCH_CLUSTER_HEALTH_UP, 1.0), *replies.cluster_health(health)]
+        self._deadline = begun + _SHARE * (deadline - begun)
+        success = [(("cluster_health",), 1.0)]
+        for part in self._parts:
+            families = self._part(part, cluster)
+            success.append(((part.name,), float(families is not None)))
+            found += families or ()
+        return [*found, family(ELASTICSEARCH_EXPORTER_COLLECTOR_SUCCESS, success)]
+
+    def abort(self) -> None:
+        self._reader.abort()
+
+    def close(self) -> None:
+        self._client.close()
+        self._reader.close()
+
+    def _part(self, part: Part, cluster: str) -> Sequence[Family] | None:
+        """The families of a part, None when it was refused or there was no time left; the log says why, once."""
+        try:
+            if monotonic() >= self._deadline:
+                raise TargetError("the parts before it took the time of the scrape")
+            families = self._asked(lambda: part.ask(self, cluster))
+        except TargetError as error:
+            if part.name not in self._failed:
+                _log.warning("target %s: %s is left out: %s", self._target.name, part.name, error)
+            self._failed[part.name] = str(error)
+            return None
+        self._failed.pop(part.name, None)
+        return families
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        from elasticsearch import ApiError, TransportError
+        from elasticsearch.exceptions import SerializationError
+
+        try:
+            return ask()
+        except SerializationError:
+            raise TargetError(f"{self._reader.where('')}: its answer is no JSON") from None
+        except (ApiError, TransportError) as error:
+            raise TargetError(f"{self._reader.where('')}: {error}") from None
+        except (AttributeError, TypeError, ValueError, LookupError) as error:
+            # A proxy or another server in its place answers JSON of another form.
+            raise TargetError(
+                f"{self._reader.where('')}: it does not answer like Elasticsearch ({type(error).__name__})"
+            ) from None
+
+    def _open(self) -> Elasticsearch:
+        from elastic_transport import ApiResponseMeta, BaseNode, HttpHeaders
+        from elastic_transport._node import NodeApiResponse  # what perform_request returns; exported nowhere else
+        from elasticsearch import Elasticsearch
+
+        session = self
+
+        class Node(BaseNode):
+            """Asks with the session's reader: within its deadline, in bounded memory, aborted from outside."""
+
+            _CLIENT_META_HTTP_CLIENT = ("wk", "1")
+
+            def perform_request(
+                self,
+                method: str,
+                target: str,
+                body: bytes | None = None,
+                headers: HttpHeaders | None = None,
+                request_timeout: Any = None,
+            ) -> NodeApiResponse:
+                begun = monotonic()
+                answer = session._get(self.path_prefix + target)
+                # The client refuses servers that do not say this, forks among them, since their APIs may differ. The
+                # statistics that are read here do not, and what an answer lacks is left out.
+                said = HttpHeaders({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
+                return NodeApiResponse(ApiResponseMeta(200, "1.1", said, monotonic() - begun, self.config), answer)
+
+            def close(self) -> None:
+                session._reader.close()
+
+        url = self._reader.url
+        address = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+        return Elasticsearch(address, node_class=Node, max_retries=0, retry_on_timeout=False, meta_header=False)
+
+    def _get(self, path: str) -> bytes:
+        headers = {"Accept": "application/json"}
+        if self._target.options.get("api_key"):
+            password = self._target.password
+            if password is None:
+                raise SettingsError(
+                    f"target {self._target.name}: option api_key: write the key as password: {{file: PATH}}"
+                )
+            headers["Authorization"] = f"ApiKey {password.resolve()}"
+        return self._reader.get(path, self._deadline, headers=headers)
+
+    def info(self, cluster: str) -> Sequence[Family]:
+        return replies.cluster_info(_mapping(self._client.info()))
+
+    def nodes(self, cluster: str) -> Sequence[Family]:
+        node = "_local" if self._nodes == "local" else None
+        wait = _seconds(self._deadline)
+        return replies.nodes(_mapping(self._client.nodes.stats(node_id=node, filter_path=_NODE_FIELDS, timeout=wait)))
+
+    def indices(self, cluster: str) -> Sequence[Family]:
+        stats = _mapping(self._client.indices.stats(index=self._pattern, filter_path=_INDEX_FIELDS))
+        found = replies.indices(stats, cluster, self._limit)
+        kept = {value for one in found for _, pairs, _ in one.points for name, value in pairs if name == "index"}
+        known = _mapping(self._client.indices.get_alias(index=self._pattern))
+        return [*found, *replies.aliases(known, cluster, kept)]
+
+    def slm(self, cluster: str) -> Sequence[Family]:
+        return replies.slm(_mapping(self._client.slm.get_stats()), _mapping(self._client.slm.get_status()))
+
+    def ilm(self, cluster: str) -> Sequence[Family]:
+        explained = _mapping(self._client.ilm.explain_lifecycle(index=self._pattern))
+        return replies.ilm(explained, _mapping(self._client.ilm.get_status()), self._limit)
+
+    def data_streams(self, cluster: str) -> Sequence[Family]:
+        return replies.data_streams(_mapping(self._client.indices.data_streams_stats(name="*")), self._limit)
+
+    def shards(self, cluster: str) -> Sequence[Family]:
+        rows = self._client.cat.shards(format="json", h="index,shard,prirep,state,node").body
+        return replies.shards(rows, cluster)  # type: ignore[arg-type]  # a list, because of format
+
+    def snapshots(self, cluster: str) -> Sequence[Family]:
+        repositories = sorted(_mapping(self._client.snapshot.get_repository()))[: self._limit]
+        found = {name: _mapping(self._client.snapshot.get(repository=name, snapshot="_all")) for name in repositories}
+        return replies.snapshots(found)
+
+    def health_report(self, cluster: str) -> Sequence[Family]:
+        return replies.health_report(_mapping(self._client.health_report()))
+
+
+_INFO = Part("cluster_info", ElasticsearchSession.info)
+_NODES = Part("nodes", ElasticsearchSession.nodes)
+# Each asks more of the cluster than the parts above; the exporter has them off as well.
+_OPTIONAL = {
+    part.name: part
+    for part in (
+        Part("indices", ElasticsearchSession.indices),
+        Part("slm", ElasticsearchSession.slm),
+        Part("ilm", ElasticsearchSession.ilm),
+        Part("data_streams", ElasticsearchSession.data_streams),
+        Part("shards", ElasticsearchSession.shards),
+        Part("snapshots", ElasticsearchSession.snapshots),
+        Part("health_report", ElasticsearchSession.health_report),
+    )
+}
+
+
+def _base(target: Target) -> str:
+    """The target's url with the port that Elasticsearch listens on; https without one is a hosted cluster, on 443."""
+    url = urlsplit(target.url or _DEFAULT_URL)
+    port = "" if url.port else (":443" if url.scheme == "https" else ":9200")
+    return url._replace(netloc=url.netloc + port, query="", fragment="").geturl()
+
+
+def _mapping(response: Any) -> Mapping[str, Any]:
+    body = response.body
+    if not isinstance(body, Mapping):
+        raise TypeError
+    return body
+
+
+def _seconds(deadline: float) -> str:
+    """How long the server itself may take, for its `timeout` parameter."""
+    return f"{max(1, int((deadline - monotonic()) * 1000))}ms"
+
+
+def _whole(target: Target, option: str, default: int) -> int:
+    value = target.options.get(option, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"target {target.name}: option {option} is {value!r}: write a whole number above 0")
+    return value
+
+
+def _chosen(target: Target) -> tuple[Part, ...]:
+    chosen = target.options.get("collect", [])
+    if not isinstance(chosen, list):
+        raise SettingsError(
+            f"target {target.name}: option collect is {chosen!r}: write a list, such as [slm, snapshots]"
+        )
+    for name in chosen:
+        if name not in _OPTIONAL:
+            allowed = ", ".join(_OPTIONAL)
+            raise SettingsError(f"target {target.name}: option collect has {name!r}: allowed: {allowed}")
+    return tuple(part for name, part in _OPTIONAL.items() if name in chosen)
+
+
+COLLECTOR = Collector(
+    system="elasticsearch",
+    open=ElasticsearchSession,
+    signals=SIGNALS,
+    up=ELASTICSEARCH_CLUSTER_HEALTH_UP,
+    schemes=("http", "https"),
+    default_url=_DEFAULT_URL,
+    options=(
+        ("collect", f"a list of further parts to read: {', '.join(_OPTIONAL)} (default: none)"),
+        ("nodes", "local for the node that answers, all for every node of the cluster (default: local)"),
+        ("limit", "at most so many indices, data streams and repositories, the largest first (default: 100)"),
+        ("index_pattern", "the indices that indices and ilm are about, such as logs-* (default: _all)"),
+        ("api_key", "true: the password is an encoded API key"),
+        CA_FILE,
+    ),
+)
