@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.servers import chromium  # noqa: E402
 from watchkeeper.app.demo import open_demo  # noqa: E402
+from watchkeeper.traces import Search  # noqa: E402
 
 WIDTH, HEIGHT = 1280, 900
 
@@ -48,6 +49,10 @@ def main(directory: Path) -> None:
             time.sleep(15)
             incident = journal.incidents(limit=1)[0]
             shot(page, f"{url}/incidents/{incident.id}", directory / "incident.png")
+            if demo.loop.traces is not None:
+                slowest = demo.loop.traces.search(Search(order="slowest", limit=1))[0]
+                shot(page, f"{url}/traces/{slowest.trace_id}", directory / "trace.png")
+            shot(page, f"{url}/traces/graph", directory / "graph.png")
             page.emulate_media(color_scheme="dark")
             shot(page, f"{url}/incidents/{incident.id}", directory / "incident-dark.png")
             demo.faults.clear()

@@ -81,6 +81,16 @@ class Platform:
         """Switch the fault off."""
         self._tell({"fault": None})
 
+    def trace_to(self, otlp_endpoint: str) -> str:
+        """Let the observed processes send their spans to an OTLP/HTTP endpoint; why they cannot, empty when they can.
+
+        Returns when they are ready to. Raises PlatformError when one has ended.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        for name in INSTANCES:
+            self._write(name, {"otlp_endpoint": otlp_endpoint})
+        return max(self._answer(name, deadline).get("problem", "") for name in INSTANCES)
+
     def alive(self) -> dict[str, bool]:
         """Which processes run, by name."""
         return {name: process.poll() is None for name, process in self._processes.items()}

@@ -1,8 +1,9 @@
 """What every process of the example platform has: a private control channel, /metrics, an HTTP server, HTTP clients.
 
 The parent speaks over standard input in JSON lines: first the settings, which the process answers on standard output
-with its own addresses; then the addresses of the others, answered when it is ready; later the faults. When standard
-input ends, the process ends: it cannot outlive its parent. Nothing of the channel shows in metrics, logs or traces.
+with its own addresses; then the addresses of the others, answered when it is ready; later where spans go, and the
+faults. When standard input ends, the process ends: it cannot outlive its parent. Nothing of the channel shows in
+metrics, logs or traces.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from watchkeeper.instrumentation import configure_tracing, expose, http_client, http_server
+from watchkeeper.instrumentation import TracingError, configure_tracing, expose, http_client, http_server
 
 __all__ = ["Answer", "CallError", "Fault", "Peer", "Process", "Request", "Route", "main"]
 
@@ -267,6 +268,15 @@ def main(
     _log.info("%s is ready", name)
     print("{}", flush=True)  # noqa: T201 - the answer on the control channel
     for message in lines:
+        if "otlp_endpoint" in message:
+            answer = {}
+            try:
+                # Not closed at the end: who takes the spans ends first, and there would be a wait for nothing.
+                configure_tracing(name, message["otlp_endpoint"], instance=name)
+            except TracingError as error:
+                answer["problem"] = str(error)
+            print(json.dumps(answer), flush=True)  # noqa: T201 - the answer on the control channel
+            continue
         fault = message.get("fault")
         process.fault = Fault(**fault) if fault else None
         process.on_fault()

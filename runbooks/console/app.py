@@ -15,16 +15,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from runbooks.console import actions, api, pages
+from runbooks.console import actions, api, otlp, pages, traces
 from runbooks.console.hub import Hub
-from runbooks.console.ports import BandSource, FaultSwitch, Health, WatchedSource
+from runbooks.console.ports import BandSource, FaultSwitch, Health, TraceSource, WatchedSource
 from runbooks.console.security import MACHINE_PATHS, Guard
 from runbooks.console.state import STATIC, Console, page
 from runbooks.console.telemetry import Counters
 from runbooks.engine import Engine
 from runbooks.errors import ActionRefused, Unknown
 from watchkeeper.clock import Clock, now
-from watchkeeper.errors import JournalError, WatchkeeperError
+from watchkeeper.errors import JournalError, StoreError, WatchkeeperError
 from watchkeeper.queries import Query
 from watchkeeper.stores import Store
 
@@ -42,6 +42,7 @@ def create_app(
     metrics: Callable[[], bytes] | None = None,
     health: Health | None = None,
     faults: FaultSwitch | None = None,
+    trace_source: TraceSource | None = None,
     notice: str = "",
     hosts: Iterable[str] = (),
     console_url: str = "",
@@ -52,8 +53,9 @@ def create_app(
 
     `trends` are (named-query key, title) of the small lines shown while all is well, asked of `store` through
     `lookup`. `metrics` gives the process's own exposition text, `health` what `/readyz` tells. `faults` makes the
-    page `/demo`. `notice` stands on every page. `hosts` and the host of `console_url` are the names, besides this
-    machine's, that people reach the console by.
+    page `/demo`; `trace_source` makes those below `/traces` and takes what comes to `/v1/traces`. `notice` stands on
+    every page. `hosts` and the host of `console_url` are the names, besides this machine's, that people reach the
+    console by.
     """
     hub = Hub(engine.subscribe)
     counters = Counters()
@@ -68,6 +70,7 @@ def create_app(
         metrics=metrics,
         health=health,
         faults=faults,
+        traces=trace_source,
         notice=notice,
         clock=clock,
         pace=pace,
@@ -104,10 +107,16 @@ def _routes() -> list[Route | Mount]:
         Route("/targets", pages.targets),
         Route("/demo", pages.demo),
         Route("/demo", actions.switch_fault, methods=["POST"]),
+        Route("/traces", traces.traces),
+        Route("/traces/graph", traces.graph),
+        Route("/traces/{id}", traces.trace),
         Route("/name", actions.set_name, methods=["POST"]),
         Route("/webhooks/alertmanager", api.alertmanager_webhook, methods=["POST"]),
+        Route("/v1/traces", otlp.receive, methods=["POST"]),
         Route("/api/incidents", api.api_incidents),
         Route("/api/incidents/{id}", api.api_incident),
+        Route("/api/traces", traces.api_traces),
+        Route("/api/traces/{id}", traces.api_trace),
         Route("/events", api.events),
         Route("/healthz", api.healthz),
         Route("/readyz", api.readyz),
@@ -123,7 +132,7 @@ def _status(error: Exception) -> tuple[int, str]:
         return 404, str(error)
     if isinstance(error, ActionRefused):
         return 409, str(error)
-    return (503 if isinstance(error, JournalError) else 500), str(error)
+    return (503 if isinstance(error, JournalError | StoreError) else 500), str(error)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

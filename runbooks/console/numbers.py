@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from watchkeeper.durations import digits
+from watchkeeper.durations import spoken as duration
+
 __all__ = ["ago", "clock_time", "day_and_time", "duration", "formatter", "human", "iso", "plain"]
 
 _CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -71,33 +74,11 @@ def plain(value: float) -> str:
     if size < 10_000 and value == int(value):
         return str(int(value))
     if size < 10_000:
-        return _digits(value)
+        return digits(value)
     for suffix, factor in reversed(_DECIMAL):
         if size >= factor * 0.9995:
-            return f"{_digits(value / factor)}{suffix}"
-    return _digits(value)
-
-
-def duration(seconds: float) -> str:
-    """A length of time: `850 µs`, `1.2 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
-    sign, size = ("-" if seconds < 0 else ""), abs(seconds)
-    if size == 0:
-        return "0 s"
-    if size < 0.9995e-3:
-        return f"{sign}{_digits(size * 1e6)} µs"
-    if size < 0.9995:
-        return f"{sign}{_digits(size * 1e3)} ms"
-    if size < 99.5:
-        return f"{sign}{_digits(size)} s"
-    for limit, one, big, many, small in (
-        (3599.5, "min", 60, "s", 1),
-        (172_000, "h", 3600, "min", 60),
-        (math.inf, "d", 86_400, "h", 3600),
-    ):
-        if size < limit:
-            count, rest = divmod(round(size / small), big // small)
-            return f"{sign}{count} {one}" + (f" {rest} {many}" if rest else "")
-    return f"{sign}{size:.0f} s"
+            return f"{digits(value / factor)}{suffix}"
+    return digits(value)
 
 
 def _bytes(value: float) -> str:
@@ -105,7 +86,7 @@ def _bytes(value: float) -> str:
     while size >= 1023.5 and step < len(_BINARY) - 1:
         size, step = size / 1024, step + 1
     sign = "-" if value < 0 else ""
-    return f"{sign}{_digits(size)} {_BINARY[step]}"
+    return f"{sign}{digits(size)} {_BINARY[step]}"
 
 
 def _money(value: float, currency: str) -> str:
@@ -114,18 +95,6 @@ def _money(value: float, currency: str) -> str:
     sign = "-" if value < 0 else ""
     symbol = _CURRENCIES.get(currency)
     return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {currency}"
-
-
-def _digits(value: float) -> str:
-    """Three significant digits without an exponent where that stays short."""
-    size = abs(value)
-    if size == 0:
-        return "0"
-    if size < 1e-4:
-        return f"{value:.2e}"
-    places = max(0, 2 - math.floor(math.log10(size)))
-    text = f"{value:.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def ago(then: float, now: float) -> str:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from runbooks.console.chart import band_chart, spark
+from runbooks.console.incident_traces import incident_traces
 from runbooks.console.numbers import duration, human
 from runbooks.console.ports import Band, Watched
 from runbooks.console.state import Console, console_of, page
@@ -99,6 +100,7 @@ def incident_page(request: Request, *, status: int = 200, problem: str = "") -> 
     if wanted and run is None:
         raise Unknown(f"incident {found.id} has no run {wanted}")
     charts, chart_problem = _charts(console, found, alerts)
+    traces, trace_problem = incident_traces(console, found)
     events = [event for event in reversed(journal.timeline(found.id)) if shown_in_timeline(event)]
     return page(
         request,
@@ -115,6 +117,8 @@ def incident_page(request: Request, *, status: int = 200, problem: str = "") -> 
         choices=[(key, document.title) for key, document in engine.library.items()],
         charts=charts,
         chart_problem=chart_problem,
+        traces=traces,
+        trace_problem=trace_problem,
         events=events[:_EVENTS],
         earlier=max(0, len(events) - _EVENTS),
     )

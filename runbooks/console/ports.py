@@ -7,8 +7,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runbooks.records import AlertRecord
+from watchkeeper.traces import Span, Trace, TraceSummary
+from watchkeeper.traces.store import Graph, Search
 
-__all__ = ["Band", "BandSource", "FaultSwitch", "Health", "TargetStatus", "Watched", "WatchedSource"]
+__all__ = [
+    "Band",
+    "BandSource",
+    "FaultSwitch",
+    "Health",
+    "TargetStatus",
+    "TraceSource",
+    "Watched",
+    "WatchedSource",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +87,47 @@ class Health(Protocol):
 
     def __call__(self) -> Mapping[str, str | None]:
         """Each part's name with None when it works, or one line that says what is wrong."""
+        ...
+
+
+class TraceSource(Protocol):
+    """Keeps traces: a `watchkeeper.traces.TraceStore`. Every question may raise StoreError."""
+
+    @property
+    def retention(self) -> float:
+        """Seconds; older spans are refused."""
+        ...
+
+    def add(self, spans: Sequence[Span]) -> int:
+        """Store spans durably; how many were refused. Raises TracesOverloaded when they should be sent again."""
+        ...
+
+    def refuse(self, spans: int) -> None:
+        """Count spans that were refused before they came here."""
+        ...
+
+    def trace(self, trace_id: str) -> Trace | None:
+        """All spans of a trace."""
+        ...
+
+    def find(self, prefix: str) -> list[str]:
+        """Ids that begin with a text."""
+        ...
+
+    def search(self, asked: Search) -> list[TraceSummary]:
+        """The traces that fit."""
+        ...
+
+    def services(self) -> list[str]:
+        """The names of all services."""
+        ...
+
+    def graph(self, start: float, end: float) -> Graph:
+        """Who calls whom in the traces that began between two times."""
+        ...
+
+    def problem(self) -> str | None:
+        """One line when spans cannot be stored now."""
         ...
 
 

@@ -30,8 +30,10 @@ __all__ = [
 
 TOKEN_COOKIE = "watchkeeper_token"  # noqa: S105  the name of a cookie
 
-MACHINE_PATHS = ("/webhooks/", "/metrics", "/healthz", "/readyz")
-"""What other machines ask, under whatever name they know this one by. Browsers have no business at the webhooks."""
+MACHINE_PATHS = ("/webhooks/", "/v1/", "/metrics", "/healthz", "/readyz")
+"""What other machines ask, under whatever name they know this one by."""
+
+_NOT_FOR_BROWSERS = ("/webhooks/", "/v1/")
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": (
@@ -80,8 +82,8 @@ class Guard:
         headers = Headers(scope=scope)
         path = scope["path"]
         if path.startswith(MACHINE_PATHS):
-            if path.startswith("/webhooks/") and (headers.get("origin") or headers.get("sec-fetch-site")):
-                return PlainTextResponse("webhooks are not for browsers\n", 403)
+            if path.startswith(_NOT_FOR_BROWSERS) and (headers.get("origin") or headers.get("sec-fetch-site")):
+                return PlainTextResponse("webhooks and spans are not taken from browsers\n", 403)
             return None
         host = headers.get("host", "")
         if not host_allowed(host, self._hosts):

@@ -17,10 +17,12 @@ from starlette.responses import HTMLResponse
 
 from runbooks.console import numbers, words
 from runbooks.console.hub import Hub
+from runbooks.console.intake import Intake
 from runbooks.console.patience import Patience
-from runbooks.console.ports import Band, BandSource, FaultSwitch, Health, WatchedSource
+from runbooks.console.ports import Band, BandSource, FaultSwitch, Health, TraceSource, WatchedSource
 from runbooks.console.security import TOKEN_COOKIE, new_token
 from runbooks.console.telemetry import Counters
+from runbooks.console.trace_views import link_traces
 from runbooks.engine import Engine
 from runbooks.records import AlertRecord
 from watchkeeper.clock import Clock
@@ -49,6 +51,7 @@ class Console:
     metrics: Callable[[], bytes] | None
     health: Health | None
     faults: FaultSwitch | None
+    traces: TraceSource | None
     notice: str
     clock: Clock
     pace: float
@@ -56,6 +59,7 @@ class Console:
     webhook_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(64))
     # So have those who ask how the process is: they would take slow pages for a process that hangs.
     probe_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
+    intake: Intake = field(default_factory=Intake)
     counters: Counters = field(default_factory=Counters)
     patience: Patience = field(default_factory=Patience)
     environment: jinja2.Environment = field(default_factory=lambda: templates())
@@ -106,6 +110,7 @@ def page(
         now=console.clock(),
         notice=console.notice,
         has_faults=console.faults is not None,
+        has_traces=console.traces is not None,
         token=token,
         person=person(request),
         path=request.url.path,
@@ -139,6 +144,7 @@ def templates() -> jinja2.Environment:
         human=numbers.human,
         duration=numbers.duration,
         told=words.told,
+        linked=link_traces,
     )
     environment.globals.update(
         severities=words.SEVERITY,

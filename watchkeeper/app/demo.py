@@ -122,6 +122,9 @@ def open_demo(
         )
         loop = Loop(load_everything(settings), extras=extras)
         stack.callback(loop.stop)
+        # Before its memory is measured, which the library of traces is a part of.
+        if problem := platform.trace_to(loop.url):
+            say(f"no traces: {problem}")
         say(f"simulating {HISTORY_DAYS} days of its past")
         _write_history(example, loop, platform, seed=seed, pace=pace)
         loop.start()

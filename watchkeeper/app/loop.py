@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from watchkeeper.clock import Clock, now
 from watchkeeper.deliveries import DeliverySink
 from watchkeeper.errors import SettingsError, StoreError
 from watchkeeper.settings import Listener, Settings, Target, secrets_of
-from watchkeeper.stores import Store
+from watchkeeper.stores import Sample, Store
+from watchkeeper.traces.store import FILE, TraceStore
 
 __all__ = ["Extras", "Loop"]
 
@@ -81,6 +82,7 @@ class Loop:
         _make_directory(self.directory)
         self.store, self.writer = self._stores()
         self.bills = self._bills()
+        self.traces = self._traces()
         self.engine = self._engine(everything)
         self.sidecar: Any = None
         self.scraping: Any = None
@@ -145,6 +147,20 @@ class Loop:
         store: Store = package("detectors.bills_store").BillStore(paths, clock=self._extras.clock)
         return store
 
+    def _traces(self) -> TraceStore | None:
+        settings = self.settings.traces
+        if not settings.enabled:
+            return None
+        store = TraceStore(
+            self.directory / FILE,
+            retention=float(settings.retention),
+            limit_bytes=settings.limit_bytes,
+            keep_ratio=settings.keep_ratio,
+            clock=self._extras.clock,
+        )
+        self._add(store)
+        return store
+
     def _engine(self, everything: Everything) -> Any:
         settings, extras = self.settings, self._extras
         contexts, engines = package("runbooks.context"), package("runbooks.engine")
@@ -201,6 +217,7 @@ class Loop:
         sources = [
             lambda at: samples_of(self.engine.statistics(), at),
             lambda at: self._app.state.console.counters.samples(at),
+            self._trace_samples,
         ]
         telemetry = Telemetry(
             sources,
@@ -212,6 +229,19 @@ class Loop:
         )
         self._add(telemetry)
         return telemetry
+
+    def _trace_samples(self, at: float) -> Sequence[Sample]:
+        if self.traces is None:
+            return ()
+        found = self.traces.statistics()
+        samples = [
+            Sample("watchkeeper_trace_spans_total", {"outcome": outcome}, found[outcome], at)
+            for outcome in ("accepted", "refused")
+        ]
+        samples.append(Sample("watchkeeper_traces_dropped_total", {}, found["dropped"], at))
+        if "bytes" in found:  # unknown while the file cannot be read
+            samples.append(Sample("watchkeeper_trace_store_bytes", {}, found["bytes"], at))
+        return samples
 
     def _detection(self) -> Any:
         stores: dict[str, Store] = {"metrics": self.store}
@@ -253,6 +283,7 @@ class Loop:
             metrics=self.telemetry.text,
             health=self.health,
             faults=extras.faults,
+            trace_source=self.traces,
             notice=extras.notice,
             hosts=(address.host,),
             console_url=self.settings.console_url,
@@ -289,6 +320,8 @@ class Loop:
             self.engine.journal.incidents(limit=1)
         except Exception as error:  # noqa: BLE001  whatever is wrong with the disk is what is asked for
             parts["journal"] = " ".join(str(error).split())
+        if self.traces is not None:
+            parts["traces"] = self.traces.problem()
         running = {thread.name for thread in threading.enumerate()}
         for part, thread in (("collection", "scrape-loop"), ("rules", "rules"), ("detection", "detection")):
             if self._evaluate or part == "detection":

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.runbooks.console.support import Running, running
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 @pytest.fixture
@@ -22,3 +26,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One console for all tests of a module that change nothing."""
     with running(tmp_path_factory.mktemp("console")) as found:
         yield found
+
+
+@pytest.fixture
+def complaints(page: Page) -> Iterator[list[str]]:
+    """What the browser complains about: errors of scripts, what the content policy blocked."""
+    found: list[str] = []
+    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("dialog", lambda dialog: found.append(f"dialog: {dialog.message}"))
+    yield found
+    assert found == []

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.runbooks.console.browsing import CONTRASTS, focused
 from tests.runbooks.console.support import Running, alert
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 EVIL = "\"><script>window.evil = 1</script><img src=x onerror='window.evil = 2'>"
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser complains about: errors of scripts, what the content policy blocked."""
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("dialog", lambda dialog: found.append(f"dialog: {dialog.message}"))
-    yield found
-    assert found == []
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +23,6 @@ def waiting(shared: Running) -> tuple[str, ...]:
     shared.until_step(incident, "shift", "waiting_approval")
     paths = ("/", f"/incidents/{incident}", "/library", "/library/agent_platform/tool-slow", "/targets", "/demo")
     return tuple(shared.server.url + path for path in paths)
-
-
-def focused(page: Page) -> str:
-    """What has the focus, in words."""
-    return str(page.evaluate("() => (document.activeElement.innerText || document.activeElement.id || '').trim()"))
 
 
 def test_an_incident_with_the_keyboard_alone(
@@ -209,30 +193,3 @@ def test_every_page_can_be_walked_with_a_screen_reader(waiting: tuple[str, ...],
     assert focused(page) == "Skip to the content"
     page.keyboard.press("Enter")
     assert page.evaluate("() => document.activeElement.id") == "main"
-
-
-# Texts whose contrast with what is behind them is below 4.5, with that contrast.
-CONTRASTS = """() => {
-  const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
-    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (one) => {
-    for (; one; one = one.parentElement) {
-      const colour = parse(getComputedStyle(one).backgroundColor);
-      if (colour.length < 4 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const parent = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !parent.checkVisibility()) continue;
-    if (parent.closest("svg, .skip, :disabled")) continue;
-    const [a, b] = [light(parse(getComputedStyle(parent).color)), light(behind(parent))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 4.5) found.push(`${walker.currentNode.data.trim().slice(0, 30)}: ${contrast.toFixed(2)}`);
-  }
-  return found;
-}"""
