@@ -20,7 +20,9 @@ from watchkeeper.instrumentation import (
     watch_queue,
 )
 from watchkeeper.signals import Histogram
-from watchkeeper.systems.agent_platform import SIGNALS
+from watchkeeper.systems import agent_platform, resilience, traces, web_vitals
+
+SIGNALS = (*agent_platform.SIGNALS, *resilience.SIGNALS, *traces.SIGNALS, *web_vitals.SIGNALS)
 
 
 def _text(url: str) -> str:

@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from watchkeeper import signals
 from watchkeeper.errors import ListenError
 from watchkeeper.systems import agent_platform as declared
+from watchkeeper.systems import resilience, traces
+from watchkeeper.systems import web_vitals as web
 
 __all__ = [
     "REGISTRY",
@@ -31,7 +33,7 @@ __all__ = [
     "watch_queue",
 ]
 
-Child = TypeVar("Child", prometheus_client.Counter, prometheus_client.Histogram)
+Child = TypeVar("Child", prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram)
 
 
 class _Registry(CollectorRegistry):
@@ -75,6 +77,12 @@ def _counter(signal: signals.Counter) -> Family[prometheus_client.Counter]:
     return Family(signal, metric)
 
 
+def _gauge(signal: signals.Gauge) -> Family[prometheus_client.Gauge]:
+    metric = prometheus_client.Gauge(signal.name, signal.help, signal.labels, registry=REGISTRY)
+    _collectors.append(metric)
+    return Family(signal, metric)
+
+
 def _histogram(signal: signals.Histogram) -> Family[prometheus_client.Histogram]:
     metric = prometheus_client.Histogram(
         signal.name, signal.help, signal.labels, buckets=signal.buckets, registry=REGISTRY
@@ -96,6 +104,26 @@ ENQUEUED = _counter(declared.WATCHKEEPER_QUEUE_ENQUEUED_TOTAL)
 PROCESSED = _counter(declared.WATCHKEEPER_QUEUE_PROCESSED_TOTAL)
 HTTP_SERVER_DURATION = _histogram(declared.HTTP_SERVER_REQUEST_DURATION_SECONDS)
 HTTP_CLIENT_DURATION = _histogram(declared.HTTP_CLIENT_REQUEST_DURATION_SECONDS)
+SPAN_CALLS = _counter(traces.TRACES_SPAN_METRICS_CALLS_TOTAL)
+SPAN_DURATION = _histogram(traces.TRACES_SPAN_METRICS_DURATION_SECONDS)
+RETRIES = _counter(resilience.RESILIENCE_RETRIES_TOTAL)
+RETRIES_EXHAUSTED = _counter(resilience.RESILIENCE_RETRIES_EXHAUSTED_TOTAL)
+RETRY_WAIT = _counter(resilience.RESILIENCE_RETRY_WAIT_SECONDS_TOTAL)
+BREAKER_STATE = _gauge(resilience.RESILIENCE_BREAKER_STATE)
+BREAKER_TRIPS = _counter(resilience.RESILIENCE_BREAKER_TRIPS_TOTAL)
+BREAKER_REJECTED = _counter(resilience.RESILIENCE_BREAKER_REJECTED_CALLS_TOTAL)
+BULKHEAD_RUNNING = _gauge(resilience.RESILIENCE_BULKHEAD_RUNNING)
+BULKHEAD_WAITING = _gauge(resilience.RESILIENCE_BULKHEAD_WAITING)
+BULKHEAD_LIMIT = _gauge(resilience.RESILIENCE_BULKHEAD_LIMIT)
+BULKHEAD_REJECTED = _counter(resilience.RESILIENCE_BULKHEAD_REJECTED_CALLS_TOTAL)
+TIMEOUTS = _counter(resilience.RESILIENCE_TIMEOUTS_TOTAL)
+FALLBACKS = _counter(resilience.RESILIENCE_FALLBACKS_TOTAL)
+LCP = _histogram(web.WEB_VITALS_LARGEST_CONTENTFUL_PAINT_SECONDS)
+INP = _histogram(web.WEB_VITALS_INTERACTION_TO_NEXT_PAINT_SECONDS)
+CLS = _histogram(web.WEB_VITALS_CUMULATIVE_LAYOUT_SHIFT)
+TTFB = _histogram(web.WEB_VITALS_TIME_TO_FIRST_BYTE_SECONDS)
+VITALS_REFUSED = _counter(web.WEB_VITALS_REFUSED_TOTAL)
+TRACE_DECISIONS = _counter(traces.WATCHKEEPER_TRACE_DECISIONS_TOTAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchkeeper.errors import WatchkeeperError
@@ -18,11 +19,14 @@ from watchkeeper.instrumentation.conventions import CONVENTIONS, ERROR_TYPE
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
-__all__ = ["SpanKind", "TracingError", "configure_tracing", "continue_trace", "inject"]
+    from watchkeeper.instrumentation.sampling import Sampling
+
+__all__ = ["SCOPE", "SpanKind", "TracingError", "configure_tracing", "continue_trace", "inject"]
 
 SpanKind = Literal["internal", "client", "server", "producer", "consumer"]
 
-_SCOPE = "watchkeeper.instrumentation"
+SCOPE = "watchkeeper.instrumentation"
+_TO_DISK_MILLISECONDS = 500
 
 
 class TracingError(WatchkeeperError):
@@ -37,7 +41,7 @@ class _Api:
         context: Any = importlib.import_module("opentelemetry.context")
         propagation: Any = importlib.import_module("opentelemetry.trace.propagation.tracecontext")
         # A proxy: spans of a provider that is set later are recorded from then on.
-        self.tracer: Tracer = trace.get_tracer(_SCOPE, CONVENTIONS)
+        self.tracer: Tracer = trace.get_tracer(SCOPE, CONVENTIONS)
         self.kinds = {name.lower(): kind for name, kind in trace.SpanKind.__members__.items()}
         self.status: Any = trace.Status
         self.error: Any = trace.StatusCode.ERROR
@@ -112,10 +116,23 @@ def continue_trace(carrier: Mapping[str, str]) -> Iterator[None]:
         found.detach(token)
 
 
-def configure_tracing(service_name: str, otlp_endpoint: str, *, instance: str = "") -> Callable[[], None]:
+def configure_tracing(
+    service_name: str,
+    otlp_endpoint: str,
+    *,
+    instance: str = "",
+    queue: str | Path | None = None,
+    sampling: Sampling | None = None,
+) -> Callable[[], None]:
     """Record spans and send them to an OTLP/HTTP endpoint, such as `http://127.0.0.1:4318`.
 
-    Gives the function that sends what is left and ends it. Raises TracingError when the `otel` extra is not installed.
+    Every span is counted in `traces_span_metrics_*`, and the calls of models that other instrumentations make spans of
+    are counted with their tokens and cost. With `sampling`, whole traces are dropped before they are sent, never those
+    with an error and slow ones.
+
+    With `queue`, a directory for this process alone, spans are synced to it within half a second and sent from there:
+    a receiver that is away, or a crash, costs none of those. Gives the function that sends what is left and ends it.
+    Raises TracingError when the `otel` extra is not installed, SpoolError when the queue cannot be used.
     """
     try:
         sdk: Any = importlib.import_module("opentelemetry.sdk.trace")
@@ -127,12 +144,24 @@ def configure_tracing(service_name: str, otlp_endpoint: str, *, instance: str = 
         raise TracingError(
             f"traces need the otel extra ({error.name} is missing): pip install 'watchkeeper[otel]'"
         ) from None
+    from watchkeeper.instrumentation import sampling as samplings
+    from watchkeeper.instrumentation import spans
+    from watchkeeper.instrumentation.export import SpooledSpanExporter
+
     attributes = {"service.name": service_name} | ({"service.instance.id": instance} if instance else {})
     provider = sdk.TracerProvider(resource=resources.Resource.create(attributes))
     endpoint = otlp_endpoint.rstrip("/")
     if not endpoint.endswith("/v1/traces"):
         endpoint += "/v1/traces"
-    provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=endpoint)))
+    if queue is None:
+        processor = export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=endpoint))
+    else:
+        # What a crash may cost is what the batch holds: it is short here, since a disk answers at once.
+        durable = SpooledSpanExporter(endpoint, queue)
+        processor = export.BatchSpanProcessor(durable, schedule_delay_millis=_TO_DISK_MILLISECONDS)
+    provider.add_span_processor(spans.RedProcessor())
+    provider.add_span_processor(spans.GenAiProcessor())
+    provider.add_span_processor(processor if sampling is None else samplings.SamplingProcessor(processor, sampling))
     trace.set_tracer_provider(provider)
 
     def close() -> None:
