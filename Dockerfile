@@ -12,10 +12,12 @@ COPY dashboards dashboards
 COPY alerts alerts
 COPY detectors detectors
 COPY runbooks runbooks
+# By `--python`, so that the programs begin with that environment's Python: with `--prefix` it would be pip's own.
 RUN python -m venv --without-pip /opt/watchkeeper \
- && pip install --no-cache-dir --no-compile --prefix=/opt/watchkeeper '.[sidecar]' \
+ && pip --python /opt/watchkeeper/bin/python install --no-cache-dir --no-compile '.[sidecar]' \
  && find /opt/watchkeeper -name tests -type d -prune -exec rm -rf {} + \
- && /opt/watchkeeper/bin/python -m compileall -q /opt/watchkeeper/lib
+ && /opt/watchkeeper/bin/python -m compileall -q /opt/watchkeeper/lib \
+ && /opt/watchkeeper/bin/watchkeeper collect --help > /dev/null
 
 FROM python:${PYTHON}
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

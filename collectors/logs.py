@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
+import logging
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 from collectors.description import Collector
 from collectors.families import Family, family
-from collectors.logs_files import Files
+from collectors.logs_files import LINE_BYTES, Chunk, Files
 from collectors.logs_journal import Journal
 from collectors.logs_records import FORMATS, Record, continues, of_fields, parse
-from collectors.logs_templates import Templates
-from watchkeeper.clock import now
+from collectors.logs_services import MAX_SERVICES, OTHER, Service, Services, service_of_file, service_of_unit
+from watchkeeper.clock import monotonic, now
 from watchkeeper.durations import parse_duration
-from watchkeeper.errors import SettingsError, TargetError, WatchkeeperError
+from watchkeeper.errors import SettingsError, WatchkeeperError
 from watchkeeper.systems import logs as s
 
 if TYPE_CHECKING:
@@ -28,49 +29,40 @@ if TYPE_CHECKING:
 
 __all__ = ["COLLECTOR", "LogsSession"]
 
-# A pod's name ends in what its controller added; the container's name is the service.
-_CONTAINERS = re.compile(r"/containers/[^/_]+_[^/_]+_(?P<name>[^/]+)-[0-9a-f]{64}\.log$")
-_PODS = re.compile(r"/pods/[^/]+/(?P<name>[^/]+)/\d+\.log$")
-MAX_SERVICES = 200
-# Of the newest templates the texts are shown, for an hour.
-SHOWN = 20
-SHOWN_SECONDS = 3600.0
-_TEXT = 160
+# What a read may take of the time until its deadline, and at most: it computes, and other targets want to be read.
+_SHARE = 0.5
+READ_SECONDS = 2.0
 _SAVE_SECONDS = 15.0
 _STATE_VERSION = 1
+# Of a text that is cut within a character, or in another encoding, more is right than this.
+_WRONG = 0.1
+
+_log = logging.getLogger("watchkeeper.collectors")
 
 
 @dataclass(slots=True)
-class _Service:
-    """What is known of one service's log."""
+class _Source:
+    """Where one file is in a record that takes several lines: its pieces by stream, or a trace of Python."""
 
-    since: float
-    templates: Templates
-    records: Counter[str] = field(default_factory=Counter)
-    new: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    size: int = 0
-    last: float | None = None
-    sources: set[str] = field(default_factory=set)
-    unreadable: int = 0
-    partial: str = ""
-    shown: dict[tuple[str, str], float] = field(default_factory=dict)
+    partial: dict[str, str] = field(default_factory=dict)
+    failed: bool = False
+    trace: str = ""
 
 
 class LogsSession:
     """Follows one pattern of files, or the journal."""
 
     def __init__(self, target: Target) -> None:
+        _check(target)
         options = target.options
         self._target = target
         self._format = str(options.get("format", "auto"))
-        if self._format not in FORMATS:
-            raise SettingsError(f"target {target.name}: option format is {self._format!r}: {', '.join(FORMATS)}")
         self._learn = parse_duration(str(options.get("learn", "1h")))
-        self._limit = int(options.get("templates", 1000))
         self._path = Path(options["state"]) if "state" in options else None
-        self._services: dict[str, _Service] = {}
-        self._saved = now()
+        self._services = Services(int(options.get("templates", 1000)))
+        self._sources: dict[str, _Source] = {}
+        self._saved = monotonic()
+        self._unsaved = ""
         state = self._restored()
         url = urlsplit(target.url)
         beginning = options.get("from", "end") == "beginning"
@@ -83,23 +75,22 @@ class LogsSession:
                 [*directory, *units], from_beginning=beginning, cursor=str(state.get("cursor") or "")
             )
         else:
-            # What `urlsplit` takes for a query or fragment are characters of a pattern.
-            pattern = unquote(target.url.removeprefix("file://"))
-            self._files = Files(pattern, from_beginning=beginning, state=state.get("files"))
+            self._files = Files(_pattern(target), from_beginning=beginning, state=state.get("files"))
 
     def read(self, deadline: float) -> Sequence[Family]:
         """What all services have written until now. Raises TargetError when the journal cannot be read."""
-        at = now()
+        at, begun = now(), monotonic()
+        until = begun + min(READ_SECONDS, _SHARE * (deadline - begun))
         if self._files is not None:
-            self._read_files(self._files, at)
+            self._read_files(self._files, at, until)
         if self._journal is not None:
-            for fields, size in self._journal.read(deadline):
+            for fields, size in self._journal.read(deadline, until):
                 name = str(fields.get("_SYSTEMD_UNIT") or fields.get("SYSLOG_IDENTIFIER") or "unknown")
-                service = self._service(name.removesuffix(".service"), "journal", at)
-                if service is not None:
-                    service.size += size
-                    self._record(service, of_fields(fields), at)
-        if self._path is not None and at - self._saved > _SAVE_SECONDS:
+                service = self._services.named(service_of_unit(name), at)
+                service.sources.add("journal")
+                service.size += size
+                service.add(of_fields(fields), at, self._learn)
+        if self._path is not None and monotonic() - self._saved > _SAVE_SECONDS:
             self._save(self._path)
         return self._families(at)
 
@@ -111,82 +102,86 @@ class LogsSession:
     def close(self) -> None:
         """Save how far it came, and let go."""
         if self._path is not None:
-            with contextlib.suppress(WatchkeeperError):
-                self._save(self._path)
+            self._save(self._path)
         if self._files is not None:
             self._files.close()
         self.abort()
 
-    def _read_files(self, files: Files, at: float) -> None:
-        for chunk in files.read():
-            service = self._service(self._name(chunk.path), chunk.path, at)
-            if service is None:
-                continue
-            service.size += chunk.size
-            service.dropped.update(chunk.dropped)
-            for line in chunk.lines:
-                self._line(service, line, at)
+    def _read_files(self, files: Files, at: float, until: float) -> None:
+        for chunk in files.read(until):
+            self._chunk(chunk, at)
+        for one in self._services.values():
+            one.sources.clear()
         for path in files.paths():
-            self._service(self._name(path), path, at)
+            service = self._services.named(self._name(path), at)
+            service.sources.add(path)
+            service.alive = at
         unreadable = Counter(self._name(path) for path in files.unreadable)
         for name in unreadable:
-            self._service(name, "", at)
+            self._services.named(name, at).alive = at
         for name, service in self._services.items():
             service.unreadable = unreadable[name]
-            service.sources.intersection_update(files.paths())
+        self._services.forget(at)
+        known = files.unread()
+        self._sources = {path: source for path, source in self._sources.items() if path in known}
 
     def _name(self, path: str) -> str:
-        if "service" in self._target.options:
-            return str(self._target.options["service"])
-        if match := _CONTAINERS.search(path) or _PODS.search(path):
-            return match["name"]
-        return Path(path).name.removesuffix(".log")
+        return str(self._target.options.get("service") or service_of_file(path))
 
-    def _service(self, name: str, source: str, at: float) -> _Service | None:
-        found = self._services.get(name)
-        if found is None:
-            if len(self._services) >= MAX_SERVICES:
-                return None
-            found = self._services[name] = _Service(at, Templates(self._limit))
-        if source:
-            found.sources.add(source)
-        return found
+    def _chunk(self, chunk: Chunk, at: float) -> None:
+        service = self._services.named(self._name(chunk.path), at)
+        source = self._sources.setdefault(chunk.path, _Source())
+        service.size += chunk.size
+        service.lost += chunk.lost
+        service.dropped.update(chunk.dropped)
+        for line in chunk.lines:
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                text = line.decode(errors="replace")
+                if text.count("\ufffd") > _WRONG * len(text):
+                    service.dropped["not_text"] += 1
+                    continue
+            if text and not text.isspace():
+                self._line(service, source, parse(text, self._format), at)
 
-    def _line(self, service: _Service, line: bytes, at: float) -> None:
-        if not line.strip():
-            return
-        try:
-            text = line.decode()
-        except UnicodeDecodeError:
-            service.dropped["not_text"] += 1
-            return
-        record = parse(text, self._format)
+    def _line(self, service: Service, source: _Source, record: Record, at: float) -> None:
+        """Count a line of a source, unless it is a part of a record."""
+        begun = source.partial.pop(record.stream, "")
         if record.partial:
-            service.partial += record.text
+            if len(begun) + len(record.text) <= LINE_BYTES:
+                source.partial[record.stream] = begun + record.text
+            else:
+                # What follows is looked at as another record: a program that never ends its line costs no memory.
+                service.dropped["too_long"] += 1
             return
-        if service.partial:
+        if begun:
             # The level is in the first piece; what the last one looks like alone says nothing.
-            record = parse(service.partial + record.text, "auto" if self._format == "auto" else "plain")
-            service.partial = ""
-        if not continues(record.text):
-            self._record(service, record, at)
-
-    def _record(self, service: _Service, record: Record, at: float) -> None:
-        service.records[record.level] += 1
-        service.last = at
-        template, new = service.templates.add(record.text)
-        if new and at - service.since >= self._learn:
-            service.new[record.level] += 1
-            service.shown[record.level, template.text[:_TEXT]] = at
+            record = parse(begun + record.text, "json" if self._format != "plain" else "plain")
+        text = record.text
+        if not record.structured:
+            if not text or text.isspace() or continues(text):
+                return
+            if text.startswith("Traceback ("):
+                # After the line that reports an error it belongs to that one; alone, its last line says what it is.
+                source.trace = "reported" if source.failed else "alone"
+                return
+            if source.trace:
+                trace, source.trace = source.trace, ""
+                if trace == "reported":
+                    return
+                record = Record("error", text)
+        service.add(record, at, self._learn)
+        source.failed = record.level in ("error", "critical")
 
     def _families(self, at: float) -> list[Family]:
         rows = list(self._services.items())
         for _, one in rows:
-            newest = sorted(one.shown.items(), key=lambda item: item[1])[-SHOWN:]
-            one.shown = {key: seen for key, seen in newest if at - seen < SHOWN_SECONDS}
+            one.trim(at)
         unread: Counter[str] = Counter()
         for path, size in self._files.unread().items() if self._files is not None else ():
-            unread[self._name(path)] += size
+            name = self._name(path)
+            unread[name if name in self._services else OTHER] += size
         levels = [(name, level, one) for name, one in rows for level in s.LEVELS]
         return [
             family(s.LOGS_RECORDS_TOTAL, [((n, level), float(one.records[level])) for n, level, one in levels]),
@@ -204,6 +199,7 @@ class LogsSession:
                 s.LOGS_DROPPED_RECORDS_TOTAL,
                 [((n, reason), float(count)) for n, one in rows for reason, count in one.dropped.items()],
             ),
+            family(s.LOGS_LOST_BYTES_TOTAL, [((n,), float(one.lost)) for n, one in rows]),
             family(s.LOGS_UNREAD_BYTES, [((n,), float(size)) for n, size in unread.items()]),
             family(s.LOGS_LAST_RECORD_TIMESTAMP_SECONDS, [((n,), one.last) for n, one in rows if one.last is not None]),
             family(s.LOGS_SOURCES, [((n,), float(len(one.sources))) for n, one in rows]),
@@ -211,23 +207,34 @@ class LogsSession:
         ]
 
     def _restored(self) -> Mapping[str, Any]:
-        """The saved state; one that cannot be read is begun anew, and that is only a matter of learning again."""
+        """The saved state; one that cannot be read is begun anew, and that is only a matter of learning again.
+
+        Raises SettingsError when it cannot be written.
+        """
         if self._path is None:
             return {}
+        parent = self._path.parent
+        if not os.access(parent, os.W_OK):
+            raise SettingsError(f"target {self._target.name}: option state: {parent} is no directory to write into")
         try:
             state = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            if state["version"] != _STATE_VERSION or not isinstance(state["files"], dict):
+                return {}
+            at = now()
+            for name, known in list(state["services"].items())[:MAX_SERVICES]:
+                # A clock that was set back would have it learn for as long.
+                service = self._services.named(name, at, since=min(at, float(known["since"])))
+                service.templates.restore(known["templates"])
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            self._services.clear()
+            if not isinstance(error, FileNotFoundError):
+                _log.warning("target %s: %s cannot be used and is begun anew", self._target.name, self._path)
             return {}
-        if not isinstance(state, dict) or state.get("version") != _STATE_VERSION:
-            return {}
-        for name, known in state["services"].items():
-            templates = Templates(self._limit)
-            templates.restore(known["templates"])
-            self._services[name] = _Service(float(known["since"]), templates)
-        return state
+        return dict(state)
 
     def _save(self, path: Path) -> None:
-        self._saved = now()
+        """Write the state; a disk that is full must not end the reading."""
+        self._saved = monotonic()
         state = {
             "version": _STATE_VERSION,
             "files": self._files.state() if self._files is not None else {},
@@ -238,10 +245,41 @@ class LogsSession:
         }
         draft = path.with_name(f"{path.name}.new")
         try:
-            draft.write_text(json.dumps(state), encoding="utf-8")
+            # Words of the logs are in it.
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+                json.dump(state, file)
             draft.replace(path)
         except OSError as error:
-            raise TargetError(f"option state: cannot write {path}: {error.strerror}") from None
+            if not self._unsaved:
+                _log.warning("target %s: cannot write %s: %s", self._target.name, path, error.strerror)
+            self._unsaved = error.strerror or str(error)
+            with contextlib.suppress(OSError):
+                draft.unlink()
+        else:
+            self._unsaved = ""
+
+
+def _check(target: Target) -> None:
+    """Raise SettingsError for a url or options that cannot be used."""
+    options, where = target.options, f"target {target.name}"
+    if (form := str(options.get("format", "auto"))) not in FORMATS:
+        raise SettingsError(f"{where}: option format is {form!r}: {', '.join(FORMATS)}")
+    if (begin := options.get("from", "end")) not in ("end", "beginning"):
+        raise SettingsError(f"{where}: option from is {begin!r}: end or beginning")
+    limit = options.get("templates", 1000)
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise SettingsError(f"{where}: option templates is {limit!r}: a number from 1 on")
+    try:
+        parse_duration(str(options.get("learn", "1h")))
+    except WatchkeeperError as error:
+        raise SettingsError(f"{where}: option learn: {error}") from None
+    if not target.url.startswith("journald://") and not _pattern(target).startswith("/"):
+        raise SettingsError(f"{where}: url {target.url}: the path begins with /, as in file:///var/log/app/*.log")
+
+
+def _pattern(target: Target) -> str:
+    # What `urlsplit` takes for a query or fragment are characters of a pattern.
+    return unquote(target.url.removeprefix("file://"))
 
 
 def _listed(value: object) -> list[str]:
@@ -251,6 +289,7 @@ def _listed(value: object) -> list[str]:
 COLLECTOR = Collector(
     system="logs",
     open=LogsSession,
+    check=_check,
     signals=s.SIGNALS,
     schemes=("file", "journald"),
     options=(

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FORMATS", "Record", "continues", "level_of", "parse"]
+__all__ = ["FORMATS", "LEVEL_NAMES", "Record", "continues", "level_of", "of_fields", "parse"]
 
 FORMATS = ("auto", "plain", "json", "cri", "docker")
 
 # RFC 3339 time, stream, P(artial) or F(ull), text: the design proposal "CRI: Log management" of Kubernetes.
-_CRI = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) ([FP])(?::\S*)? ?(.*)", re.DOTALL)
+_CRI = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S*)? ?(.*)", re.DOTALL)
 # A level as programs write it, near the beginning: `[ERROR]`, `level=error`, `ERROR:`; klog's `E0102 03:04:05`.
 _LEVEL = re.compile(
     r"\b(?:level=|lvl=|severity=)?\"?"
@@ -23,9 +23,13 @@ _LEVEL = re.compile(
 _KLOG = re.compile(r"([IWEF])\d{4} \d\d:\d\d:\d\d")
 # Before the level stand at most a time, a host and a name.
 _WITHIN = 100
+# Most lines differ from one that was looked at lately in their numbers alone, which name no level.
+_NUMBERS = re.compile(r"\d+")
+_CACHE = 4096
+_seen: dict[str, str] = {}
 # Words in lower case are prose unless they are marked as a level.
 _MARKED = re.compile(r"[\[=:\"<|]")
-_NAMES = {
+LEVEL_NAMES = {
     "trace": "debug",
     "debug": "debug",
     "info": "info",
@@ -44,6 +48,13 @@ _NAMES = {
     "emergency": "critical",
     "panic": "critical",
 }
+_CONTINUES = frozenset((" ", "\t", "}", ")"))
+_CONTINUES_WITH = (
+    "Caused by:",
+    "During handling of the above exception,",
+    "The above exception was the direct cause",
+    "... ",
+)
 _KLOG_NAMES = {"I": "info", "W": "warning", "E": "error", "F": "critical"}
 _LEVEL_FIELDS = ("level", "severity", "levelname", "lvl", "log.level", "severityText", "PRIORITY")
 _TEXT_FIELDS = ("message", "msg", "MESSAGE", "event", "body", "log")
@@ -51,42 +62,56 @@ _TEXT_FIELDS = ("message", "msg", "MESSAGE", "event", "body", "log")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A level (one of `watchkeeper.systems.logs.LEVELS`) and the text; `partial` when the rest of it follows."""
+    """A level (one of `watchkeeper.systems.logs.LEVELS`) and the text.
+
+    `partial` when the rest of it follows in the same `stream`; `structured` when it is a record by its form, so that no
+    line before it can be its beginning.
+    """
 
     level: str
     text: str
     partial: bool = False
+    stream: str = ""
+    structured: bool = False
 
 
 def parse(line: str, form: str = "auto") -> Record:
-    """The record of a line in one of `FORMATS`; a container's wrapping is taken off first."""
+    """The record of a line in one of `FORMATS`; a container's wrapping is taken off first, once."""
     if form in ("auto", "cri") and (match := _CRI.match(line)):
-        inner = parse(match[2], "auto" if form == "auto" else "plain")
-        return Record(inner.level, inner.text, match[1] == "P")
-    if form in ("auto", "json", "docker") and line.startswith("{"):
-        try:
-            value = json.loads(line)
-        except ValueError:
-            value = None
-        if isinstance(value, dict):
-            if isinstance(log := value.get("log"), str) and "stream" in value:
-                inner = parse(log.rstrip("\n"), "auto" if form == "auto" else "plain")
-                return Record(inner.level, inner.text, not log.endswith("\n"))
-            return of_fields(value)
-    return Record(level_of(line), line)
+        return _unwrapped(match[3], match[1], match[2] == "P")
+    if form == "plain" or not line.startswith("{"):
+        return Record(level_of(line), line)
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return Record(level_of(line), line)  # it only looks like JSON, or is nested beyond reason
+    if not isinstance(value, dict):
+        return Record(level_of(line), line)
+    log, stream = value.get("log"), value.get("stream")
+    if form != "json" and isinstance(log, str) and isinstance(stream, str):
+        return _unwrapped(log.rstrip("\n"), stream, not log.endswith("\n"))
+    return of_fields(value)
+
+
+def _unwrapped(text: str, stream: str, partial: bool) -> Record:
+    """What a container has written: JSON or plain, and no wrapping again."""
+    if partial:
+        return Record("unknown", text, True, stream)
+    inner = parse(text, "json")
+    return Record(inner.level, inner.text, False, stream, inner.structured)
 
 
 def of_fields(value: Mapping[str, Any]) -> Record:
     """The record of a structured one."""
     text = next((value[name] for name in _TEXT_FIELDS if isinstance(value.get(name), str)), "")
     level = next((value[name] for name in _LEVEL_FIELDS if name in value), None)
-    if isinstance(level, str) and level.isdecimal():
+    if isinstance(level, str) and level.isdecimal() and len(level) <= 3:
         level = int(level)
     if isinstance(level, int) and not isinstance(level, bool):
-        return Record(_numbered(level), text)
+        return Record(_numbered(level), text, structured=True)
     if isinstance(level, str):
-        return Record(_NAMES.get(level.lower(), "unknown"), text)
-    return Record(level_of(text), text)
+        return Record(LEVEL_NAMES.get(level.lower(), "unknown"), text, structured=True)
+    return Record(level_of(text), text, structured=True)
 
 
 def _numbered(level: int) -> str:
@@ -102,15 +127,24 @@ def level_of(text: str) -> str:
     """The level that a plain text names near its beginning, else `unknown`."""
     if match := _KLOG.match(text):
         return _KLOG_NAMES[match[1]]
-    head = text[:_WITHIN]
+    head = _NUMBERS.sub("0", text[:_WITHIN])
+    found = _seen.get(head)
+    if found is None:
+        if len(_seen) >= _CACHE:
+            _seen.clear()
+        found = _seen[head] = _named(head)
+    return found
+
+
+def _named(head: str) -> str:
     for found in _LEVEL.finditer(head):
         word = found[1]
         before, after = head[max(0, found.start(1) - 1) : found.start(1)], head[found.end(1) : found.end(1) + 1]
         if word.isupper() or _MARKED.match(before) or _MARKED.match(after) or after == "]":
-            return _NAMES[word.lower()]
+            return LEVEL_NAMES[word.lower()]
     return "unknown"
 
 
 def continues(line: str) -> bool:
     """Whether a line belongs to the record before it: stack traces are indented, or say so."""
-    return line[:1] in (" ", "\t", "}", ")") or line.startswith(("Caused by:", "Traceback (", "... "))
+    return line[:1] in _CONTINUES or line.startswith(_CONTINUES_WITH)

@@ -80,7 +80,14 @@ DASHBOARD = Dashboard(
                     key="unread-bytes",
                     title="Not yet read",
                     queries=("logs.unread_bytes",),
-                    description="What is written faster than it is read; 8 MiB of a file are read at each scrape.",
+                    description="Written faster than it is read: a scrape reads 8 MiB of a file, for 2 s at most.",
+                    legend=_EACH,
+                ),
+                Panel(
+                    key="lost-rate",
+                    title="Lost",
+                    queries=("logs.lost_rate",),
+                    description="Bytes that were truncated, or deleted for a minute, before they were read.",
                     legend=_EACH,
                 ),
                 Panel(

@@ -13,7 +13,8 @@ __all__ = ["compose", "prometheus", "systemd", "unit_name"]
 def compose(plan: Plan) -> str:
     """A Compose file to be merged with the application's (`docker compose -f compose.yaml -f watchkeeper.yaml up`).
 
-    It shares the network of the service that it watches, so that the default address reaches it.
+    It shares the network of the service that it watches, so that the default address reaches it. Compose 2.23.1 is the
+    first that takes a configuration's content from here.
     """
     service: dict[str, Any] = {
         "image": plan.image,
@@ -53,6 +54,8 @@ def systemd(plan: Plan) -> str:
     settings = plan.settings(host="127.0.0.1", secret_file=f"/run/credentials/{unit_name(plan)}/password")
     commented = "".join(f"#   {line}\n" for line in settings.splitlines())
     load = f"LoadCredential=password:/etc/watchkeeper/{plan.secret}\n" if plan.secret else ""
+    # The groups that may read logs on Debian and on systemd's own terms; who owns nothing needs them.
+    groups = "SupplementaryGroups=adm systemd-journal\nStateDirectory=watchkeeper\n" if plan.system == "logs" else ""
     return f"""# {unit_name(plan)}: write {CONFIG_DIR}/{plan.name}.yaml with
 {commented}
 [Unit]
@@ -67,7 +70,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 {load}Restart=on-failure
 RestartSec=5
 DynamicUser=yes
-MemoryMax={plan.memory_limit}M
+{groups}MemoryMax={plan.memory_limit}M
 CapabilityBoundingSet=
 AmbientCapabilities=
 NoNewPrivileges=yes

@@ -20,7 +20,7 @@ from watchkeeper.yaml import Document, Place, read_documents
 __all__ = ["RULES", "lint"]
 
 RULES: Mapping[str, str] = {
-    "readiness-tied-to-target": "a probe asks /metrics or /probe: a sick target takes its own pod out of service",
+    "readiness-tied-to-target": "a probe asks the target (/metrics, /probe, its port): a sick one takes its pod down",
     "not-native": "an init container without restartPolicy: Always never ends, and the pod never starts",
     "port-unmatched": "a port name of a monitor or service names no port: nothing is scraped, and nothing complains",
     "endpoints-of-init-container": "a service finds no named port of an init container: use a PodMonitor",
@@ -31,16 +31,28 @@ RULES: Mapping[str, str] = {
     "loopback-in-pod": "the settings listen on loopback: Prometheus cannot reach it from outside the pod",
     "port-differs": "the settings listen on another port than the container declares",
     "secret-in-manifest": "a password stands in the manifest: use a secret as a file",
-    "runs-as-root": "runAsNonRoot is not set",
+    "runs-as-root": "runAsNonRoot is not set, or the user is root",
     "writable-root": "readOnlyRootFilesystem is not set",
     "privileges": "capabilities are not dropped, or privileges may be gained",
     "image-not-pinned": "the image has no tag, or `latest`: the same manifest means something else tomorrow",
 }
 
-_WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"}
+_WORKLOADS = {
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "Deployment": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "Pod": (),
+    "ReplicaSet": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+}
 _SCRAPE = "prometheus.io/scrape"
-# In the user part of an address, or as a field of a connection text.
-_PASSWORD = re.compile(r"://[^/@\s:]*:[^/@\s]+@|\bpassword=", re.IGNORECASE)
+# In the user part of an address, or as a field of a connection text; `$(NAME)` and `${NAME}` are filled in elsewhere.
+_PASSWORD = re.compile(r"://[^/@\s:]*:(?!\$[({])[^/@\s]+@|\bpassword=(?!\$[({])[^\s&]", re.IGNORECASE)
+_REFERENCE = re.compile(r"\$[({][^)}]*[)}]")
+_SECRET_NAMES = ("PASSWORD", "SECRET", "TOKEN")
+# These name a file or an object, not a secret itself.
+_SECRET_REFERENCES = ("_FILE", "_PATH", "_DIR", "_NAME")
 
 
 @dataclass(frozen=True)
@@ -67,10 +79,7 @@ class _Pod:
         """The containers that run `watchkeeper collect`, and whether each is an init container."""
         for key in ("initContainers", "containers"):
             for place, one in self.containers(key):
-                words = [str(word) for word in (*_list(one.get("command")), *_list(one.get("args")))]
-                if "collect" in words and (
-                    "watchkeeper" in str(one.get("image")) or any("watchkeeper" in w for w in words)
-                ):
+                if _collects(one):
                     yield place, one, key == "initContainers"
 
     def ports(self, key: str) -> set[str]:
@@ -79,11 +88,22 @@ class _Pod:
         }
 
 
+def _collects(container: Mapping[str, Any]) -> bool:
+    words = [str(word) for word in (*_list(container.get("command")), *_list(container.get("args")))]
+    image = str(container.get("image")).rpartition("/")[2]
+    if not words:
+        return image.startswith("watchkeeper")  # what our image does by itself
+    return "collect" in words and ("watchkeeper" in image or any("watchkeeper" in word for word in words))
+
+
 def lint(text: str, path: str) -> list[Finding]:
     """The findings of a file of Kubernetes manifests, in the order of its lines. Raises SettingsError for what is no
-    YAML.
+    YAML, and for a List, whose items would be passed over.
     """
     documents = [document for document in read_documents(text, path) if isinstance(document.value, dict)]
+    for document in documents:
+        if document.value.get("kind") == "List":
+            raise SettingsError(f"{path}:{document.line(())}: a List: write its items as documents between ---")
     pods = [_pod(document) for document in documents if document.value.get("kind") in _WORKLOADS]
     monitors = [d for d in documents if d.value.get("kind") in {"PodMonitor", "ServiceMonitor"}]
     services = [d for d in documents if d.value.get("kind") == "Service"]
@@ -100,7 +120,7 @@ def lint(text: str, path: str) -> list[Finding]:
 
 
 def _pod(document: Document) -> _Pod:
-    return _Pod(document, () if document.value.get("kind") == "Pod" else ("spec", "template"))
+    return _Pod(document, _WORKLOADS[document.value["kind"]])
 
 
 def _finding(
@@ -111,11 +131,11 @@ def _finding(
 
 def _container(pod: _Pod, place: Place, one: Mapping[str, Any], init: bool) -> Iterator[Finding]:
     document = pod.document
+    own = {str(value) for port in map(_mapping, _list(one.get("ports"))) for value in port.values()}
     for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
-        url = str(_mapping(_mapping(one.get(probe)).get("httpGet")).get("path", ""))
-        if urlsplit(url).path in {"/metrics", "/probe"}:
+        if (step := _asks_target(_mapping(one.get(probe)), own)) is not None:
             advice = "ask /healthz (liveness) or /readyz (start-up), and have no readiness probe"
-            yield _finding(document, (*place, probe, "httpGet", "path"), "readiness-tied-to-target", advice)
+            yield _finding(document, (*place, probe, *step), "readiness-tied-to-target", advice)
     if init and one.get("restartPolicy") != "Always":
         yield _finding(document, place, "not-native", "add restartPolicy: Always (Kubernetes 1.29)")
     limits = _mapping(_mapping(one.get("resources")).get("limits"))
@@ -136,11 +156,23 @@ def _container(pod: _Pod, place: Place, one: Mapping[str, Any], init: bool) -> I
             if _has_password(str(value)):
                 yield _finding(document, (*place, key, index), "secret-in-manifest", "password: {file: PATH}")
     for index, variable in enumerate(map(_mapping, _list(one.get("env")))):
-        name = str(variable.get("name", "")).upper()
-        if "value" in variable and (
-            _has_password(str(variable["value"])) or any(word in name for word in ("PASSWORD", "SECRET", "TOKEN"))
-        ):
+        name, value = str(variable.get("name", "")).upper(), str(variable.get("value") or "")
+        named = any(word in name for word in _SECRET_NAMES) and not name.endswith(_SECRET_REFERENCES)
+        if _has_password(value) or (named and _REFERENCE.sub("", value)):
             yield _finding(document, (*place, "env", index), "secret-in-manifest", "mount a Secret as a file")
+
+
+def _asks_target(probe: Mapping[str, Any], own: set[str]) -> Place | None:
+    """The part of a probe that asks more than the sidecar itself; `own` are its ports, by name and number."""
+    http = _mapping(probe.get("httpGet"))
+    if urlsplit(str(http.get("path", ""))).path in {"/metrics", "/probe"}:
+        return ("httpGet", "path")
+    for kind in ("httpGet", "tcpSocket", "grpc"):
+        port = _mapping(probe.get(kind)).get("port")
+        if own and port is not None and str(port) not in own:
+            return (kind, "port")
+    command = " ".join(str(word) for word in _list(_mapping(probe.get("exec")).get("command")))
+    return ("exec",) if "/metrics" in command or "/probe" in command else None
 
 
 def _security(pod: _Pod, place: Place, one: Mapping[str, Any]) -> Iterator[Finding]:
@@ -150,6 +182,8 @@ def _security(pod: _Pod, place: Place, one: Mapping[str, Any]) -> Iterator[Findi
     where = (*place, "securityContext")
     if not (context.get("runAsNonRoot") or (of_pod.get("runAsNonRoot") and "runAsNonRoot" not in context)):
         yield _finding(document, where, "runs-as-root", "runAsNonRoot: true", "warning")
+    elif context.get("runAsUser", of_pod.get("runAsUser")) == 0:
+        yield _finding(document, (*where, "runAsUser"), "runs-as-root", "runAsUser: 65532")
     if context.get("readOnlyRootFilesystem") is not True:
         yield _finding(document, where, "writable-root", "readOnlyRootFilesystem: true", "warning")
     dropped = _list(_mapping(context.get("capabilities")).get("drop"))
@@ -173,6 +207,10 @@ def _listening(pod: _Pod, place: Place, one: Mapping[str, Any], documents: Seque
             continue
         for key, text in _mapping(document.value.get("data")).items():
             where: Place = ("data", key)
+            if not str(key).endswith((".yaml", ".yml")):
+                continue
+            if _has_password(str(text)):
+                yield _finding(document, where, "secret-in-manifest", "password: {file: PATH}")
             try:
                 listener = parse(str(text), key).listener
             except SettingsError as error:
@@ -187,6 +225,8 @@ def _listening(pod: _Pod, place: Place, one: Mapping[str, Any], documents: Seque
 
 def _monitor(monitor: Document, pods: Sequence[_Pod], services: Sequence[Document]) -> Iterator[Finding]:
     spec = _mapping(monitor.value.get("spec"))
+    if _mapping(spec.get("selector")).get("matchExpressions"):
+        return  # it may select anything
     wanted = _mapping(_mapping(spec.get("selector")).get("matchLabels"))
     if monitor.value.get("kind") == "PodMonitor":
         chosen = [pod for pod in pods if wanted.items() <= pod.labels.items()]

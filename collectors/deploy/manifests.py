@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from collectors.deploy import elsewhere, kubernetes
 from collectors.deploy.packages import helm_chart, kustomize_component
-from collectors.deploy.plan import Plan
+from collectors.deploy.plan import Plan, check_form
 from watchkeeper.yaml import dump
 
 __all__ = ["FORMS", "Form", "documents", "files", "manifest"]
@@ -41,6 +41,7 @@ def manifest(
 
     A native sidecar without a workload is the part of a StatefulSet that has the plan's name. Raises SettingsError.
     """
+    check_form(plan, form)
     if form == "compose":
         return elsewhere.compose(plan)
     if form == "systemd":
@@ -52,5 +53,6 @@ def manifest(
 
 
 def files(plan: Plan, form: Form) -> Mapping[str, str]:
-    """The files of a form that is a directory (`helm`, `kustomize`), by path."""
+    """The files of a form that is a directory (`helm`, `kustomize`), by path. Raises SettingsError."""
+    check_form(plan, form)
     return helm_chart(plan) if form == "helm" else kustomize_component(plan)

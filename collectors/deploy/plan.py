@@ -14,7 +14,7 @@ from collectors.description import Collector
 from watchkeeper.errors import SettingsError
 from watchkeeper.yaml import dump
 
-__all__ = ["CONFIG_DIR", "SECRET_DIR", "Discovery", "Plan", "plan_for"]
+__all__ = ["CONFIG_DIR", "SECRET_DIR", "Discovery", "Plan", "check_form", "plan_for"]
 
 Discovery = Literal["podmonitor", "annotations", "none"]
 
@@ -32,7 +32,8 @@ _USERS = {
     "rabbitmq": "watchkeeper",
     "redis": "watchkeeper",
 }
-# These read the machine or the pod they run in, or something that has no pod: no sidecar beside an application.
+# These read the machine that they run on. In a pod they would read their own container.
+_MACHINE = ("container", "host", "logs")
 _NO_SIDECAR = {
     "pinecone": "Pinecone has no pod to stand beside: --as deployment",
     "probes": "probes look from outside: --as deployment",
@@ -84,6 +85,15 @@ class Plan:
         if self.secret:
             target["password"] = {"file": secret_file}
         return dump({"listen": f"{host}:{self.port}", "targets": [target]})
+
+
+def check_form(plan: Plan, form: str) -> None:
+    """Raise SettingsError for a form in which the system cannot be read."""
+    if plan.system in _MACHINE and form not in {"systemd", "prometheus"}:
+        raise SettingsError(
+            f"--for {plan.system}: it reads the machine that it runs on: --as systemd; in Kubernetes it takes a "
+            f"DaemonSet with the machine's directories (docs/systems/{plan.system}.md)"
+        )
 
 
 def plan_for(system: str, *, beside: bool, name: str = "", url: str = "", secret: str = "", **others: Any) -> Plan:

@@ -50,6 +50,9 @@ def test_it_runs_without_privileges_and_ends_after_its_application(deployed: dic
     assert status["Groups"].split() == []
     assert {status[name].strip() for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert status["NoNewPrivs"].strip() == "1"
+    # It is in a memory cgroup of its own, with room left.
+    assert "/watchkeeper-" in Path(f"/proc/{process.pid}/cgroup").read_text()
+    assert int(status["VmRSS"].split()[0]) * 1024 < plan.memory_limit * 2**20
     for place in ("", "tmp", "etc/watchkeeper", "usr"):
         with pytest.raises(OSError, match=r"Read-only|denied") as refused:
             Path(f"/proc/{process.pid}/root/{place}/written").write_text("")

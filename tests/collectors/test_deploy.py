@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -113,6 +115,16 @@ def test_a_system_that_exposes_itself_needs_no_sidecar() -> None:
         plan_for("agent_platform", beside=True)
 
 
+@pytest.mark.parametrize("form", ["native-sidecar", "deployment", "compose"])
+def test_what_reads_its_machine_is_no_sidecar(form: Any) -> None:
+    plan = plan_for("logs", beside=True, url="file:///var/log/*.log")
+    with pytest.raises(SettingsError, match="--for logs: it reads the machine that it runs on: --as systemd"):
+        manifest(plan, form)
+    with pytest.raises(SettingsError, match="it reads the machine"):
+        files(plan, "helm")
+    assert "SupplementaryGroups=adm systemd-journal\n" in manifest(plan, "systemd")
+
+
 def test_an_unknown_system_is_named() -> None:
     with pytest.raises(SettingsError, match="no system has this key"):
         plan_for("oracle", beside=True)
@@ -171,6 +183,28 @@ def test_the_dockerfile_copies_what_is_there_and_drops_root() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for extra in re.findall(r"'\.\[([\w,]+)\]'", text)[0].split(","):
         assert extra in extras
+
+
+def test_the_image_installs_programs_that_find_their_libraries(tmp_path: Path) -> None:
+    """The two commands of the Dockerfile, with a package that needs nothing of the network."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    make, install = re.findall(r"(python -m venv [^&]+?) +&& +(pip [^&]+?) +&&", text)[0]
+    source, home = tmp_path / "source", tmp_path / "home"
+    (source / "hello").mkdir(parents=True)
+    (source / "hello" / "__init__.py").write_text("def main() -> None:\n    print('found')\n")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "hello"\nversion = "0"\nrequires-python = ">=3"\n[project.scripts]\nhello = "hello:main"\n'
+    )
+    building = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(building, cwd=source, check=True, capture_output=True, timeout=60)
+    install = install.replace("'.[sidecar]'", f"--no-index {tmp_path}/hello-0-py3-none-any.whl")
+    for command in (make, install):
+        words = shlex.split(command.replace("/opt/watchkeeper", str(home)))
+        program = [sys.executable] if words[0] == "python" else [sys.executable, "-m", "pip"]
+        subprocess.run([*program, *words[1:]], cwd=source, check=True, capture_output=True, timeout=120)
+    done = subprocess.run([home / "bin" / "hello"], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "found\n"
 
 
 # --- Helm: its templates use nothing but Go's own functions, so Go's own engine renders them --------------------------

@@ -120,6 +120,82 @@ def test_a_password_in_an_argument() -> None:
     assert "hunter2" not in str(found)
 
 
+PROBES: tuple[dict[str, Any], ...] = (
+    {"tcpSocket": {"port": 6379}},
+    {"httpGet": {"path": "/healthz", "port": 6379}},
+    {"httpGet": {"path": "/probe?target=redis", "port": 9464}},
+    {"exec": {"command": ["sh", "-c", "wget -qO- http://127.0.0.1:9464/metrics"]}},
+)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_a_probe_that_asks_the_target_in_another_way(probe: dict[str, Any]) -> None:
+    documents = _well()
+    _sidecar(documents)["readinessProbe"] = probe
+    assert [finding.code for finding in lint(yaml.safe_dump_all(documents), "x.yaml")] == ["readiness-tied-to-target"]
+
+
+def test_a_container_that_does_what_its_image_does_is_a_sidecar() -> None:
+    documents = _well()
+    del _sidecar(documents)["args"], _sidecar(documents)["restartPolicy"]
+    assert [finding.code for finding in lint(yaml.safe_dump_all(documents), "x.yaml")] == ["not-native"]
+
+
+def test_a_password_in_the_settings() -> None:
+    documents = _well()
+    _settings(documents, "redis://", "redis://me:hunter2@")
+    (found,) = lint(yaml.safe_dump_all(documents), "x.yaml")
+    assert found.code == "secret-in-manifest"
+    assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        {"name": "REDIS_PASSWORD_FILE", "value": "/etc/watchkeeper-secrets/password"},
+        {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "redis", "key": "password"}}},
+        {"name": "REDIS_PASSWORD", "value": "$(FROM_ELSEWHERE)"},
+        {"name": "DSN", "value": "postgresql://me:$(PASSWORD)@db/app"},
+        {"name": "TOKEN", "value": ""},
+    ],
+)
+def test_a_reference_to_a_secret_is_no_secret(variable: dict[str, Any]) -> None:
+    documents = _well()
+    _sidecar(documents)["env"] = [variable]
+    assert lint(yaml.safe_dump_all(documents), "x.yaml") == []
+
+
+def test_the_user_root_is_root() -> None:
+    documents = _well()
+    _sidecar(documents)["securityContext"]["runAsUser"] = 0
+    assert [finding.code for finding in lint(yaml.safe_dump_all(documents), "x.yaml")] == ["runs-as-root"]
+
+
+def test_a_selector_of_expressions_may_select_anything() -> None:
+    documents = _well()
+    expression = {"key": "app", "operator": "Exists"}
+    documents[2]["spec"].update(selector={"matchExpressions": [expression]})
+    documents[2]["spec"]["podMetricsEndpoints"][0]["port"] = "of-others"
+    assert lint(yaml.safe_dump_all(documents), "x.yaml") == []
+
+
+def test_other_texts_beside_the_settings_are_left_in_peace() -> None:
+    documents = _well()
+    documents[0]["data"]["notes.txt"] = "not settings"
+    assert lint(yaml.safe_dump_all(documents), "x.yaml") == []
+
+
+def test_the_pods_of_a_cron_job_are_looked_at() -> None:
+    job = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": _pod(_well())}}}}
+    _deep(job, "spec", "jobTemplate", "spec", "template", "spec", "initContainers", 0).pop("restartPolicy")
+    assert [finding.code for finding in lint(yaml.safe_dump(job), "x.yaml")] == ["not-native"]
+
+
+def test_a_list_is_not_passed_over() -> None:
+    with pytest.raises(SettingsError, match=r"^x.yaml:1: a List: write its items as documents"):
+        lint(yaml.safe_dump({"kind": "List", "items": _well()}), "x.yaml")
+
+
 def test_settings_that_are_none_are_found() -> None:
     documents = _well()
     _settings(documents, "targets", "tragets")

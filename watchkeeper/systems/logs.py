@@ -36,11 +36,18 @@ LOGS_TEMPLATE_FIRST_SEEN_TIMESTAMP_SECONDS = Gauge(
 )
 LOGS_DROPPED_RECORDS_TOTAL = Counter(
     "logs_dropped_records_total",
-    "Records that were not looked at, by reason: too long, not text, lost to rotation before they were read.",
+    "Records that were not looked at, by reason: too long, not text.",
     ONE,
     ("service", "reason"),
     Polarity.HIGH_IS_BAD,
     requires="a record that was dropped",
+)
+LOGS_LOST_BYTES_TOTAL = Counter(
+    "logs_lost_bytes_total",
+    "Bytes that were written and gone before they were read: a file that was truncated, or deleted for a minute.",
+    BYTES,
+    ("service",),
+    Polarity.HIGH_IS_BAD,
 )
 LOGS_UNREAD_BYTES = Gauge(
     "logs_unread_bytes", "Bytes written and not yet read.", BYTES, ("service",), Polarity.HIGH_IS_BAD
@@ -106,6 +113,11 @@ QUERIES: tuple[NamedQuery, ...] = (
         key="logs.dropped_rate",
         title="Records dropped per second",
         query=q.sum_by(q.rate(LOGS_DROPPED_RECORDS_TOTAL), *_EACH, "reason"),
+    ),
+    NamedQuery(
+        key="logs.lost_rate",
+        title="Bytes lost before they were read, per second",
+        query=q.sum_by(q.rate(LOGS_LOST_BYTES_TOTAL), *_EACH),
     ),
     NamedQuery(key="logs.unread_bytes", title="Bytes not yet read", query=q.max_by(LOGS_UNREAD_BYTES, *_EACH)),
     NamedQuery(
