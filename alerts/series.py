@@ -104,8 +104,11 @@ def situation(condition: Query, hold: float, *, fires: bool, system: str = "exam
         for node in walk(condition)
         if isinstance(node, OverQuery) or (isinstance(node, Over | HistogramQuantile) and not node.offset)
     ]
-    # Long windows need not be full: series that stand still have the same mean over a part of them.
-    warm = min(max(windows, default=0.0), 1800.0)
+    # Long windows need not be full: series that stand still have the same mean over a part of them. An increase is no
+    # mean: a part of its window has a part of it.
+    increases = [node.window for node in walk(condition) if isinstance(node, Over) and node.function == "increase"]
+    whole = [float(window) for window in increases if window is not None]
+    warm = max(min(max(windows, default=0.0), 1800.0), *whole, 0.0)
     change = max(offsets) + 10 * _STEP if any(offsets) else 0.0
     end = change + _rounded(warm + hold) + 5 * _STEP
     made = Situation(end, change, hold, fires, places={"job": system, "instance": f"{system}-1"})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from watchkeeper import queries as q
 from watchkeeper.declarations import Alert
-from watchkeeper.systems.watchkeeper import (
+from watchkeeper.systems.watchkeeper_signals import (
     UP,
+    WATCHKEEPER_LISTENER_SCRAPES_REJECTED_TOTAL,
     WATCHKEEPER_PUSH_RECORDS_DROPPED_TOTAL,
     WATCHKEEPER_RULE_EVALUATION_FAILURES_TOTAL,
     WATCHKEEPER_TARGET_UP,
@@ -77,6 +78,37 @@ ALERTS: tuple[Alert, ...] = (
         runbook="watchkeeper/rule-failure",
         panel="watchkeeper/rule-age",
         source="Five minutes are twenty evaluations at 15 s",
+    ),
+    Alert(
+        name="ReloadFailed",
+        system="watchkeeper",
+        query="watchkeeper.config_reload_successful",
+        op="==",
+        threshold=0,
+        hold="5m",
+        severity="warning",
+        summary="{{ $labels.instance }} did not take its new settings",
+        description="The old ones stay in force until it is started anew: then it will not start. Its log has why.",
+        runbook="watchkeeper/reload-failed",
+        panel="watchkeeper/config-reload-successful",
+        source="Five minutes: time to mend a typing mistake before anybody is told; as the prometheus-mixin has it",
+    ),
+    Alert(
+        name="ScrapesRejected",
+        system="watchkeeper",
+        query=q.sum_by(q.increase(WATCHKEEPER_LISTENER_SCRAPES_REJECTED_TOTAL, "10m"), "job", "instance"),
+        # One among the ten minutes' samples is extrapolated to a little more than one.
+        threshold=1.5,
+        hold="5m",
+        severity="warning",
+        summary="{{ $labels.instance }} refuses scrapes",
+        description="About {{ $value }} within ten minutes: 32 were under way, so targets hang or too many ask.",
+        runbook="watchkeeper/scrapes-rejected",
+        panel="watchkeeper/scrapes-rejected-rate",
+        source=(
+            "32 scrapes at a time are those of 32 Prometheus servers: none is refused in normal operation; 1.5 lies "
+            "above one, because increase() extrapolates"
+        ),
     ),
     Alert(
         name="PushStalled",

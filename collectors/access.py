@@ -13,7 +13,7 @@ from watchkeeper.errors import SettingsError
 if TYPE_CHECKING:
     import ssl
 
-    from watchkeeper.settings import Access, Tls
+    from watchkeeper.settings import Access, Secret, Tls
 
 __all__ = ["Guard", "is_loopback"]
 
@@ -33,7 +33,7 @@ class Guard:
         if access is not None:
             for secret in (access.password, access.bearer):
                 if secret is not None:
-                    secret.resolve()
+                    _resolved(secret)
             if access.tls is not None:
                 self._stamps = _stamps(access.tls)
                 self._context = _tls_context(access.tls)
@@ -82,17 +82,25 @@ class Guard:
         given = given.strip()
         try:
             if access.bearer is not None:
-                return scheme.lower() == "bearer" and _equal(given.encode("latin-1"), access.bearer.resolve())
+                return scheme.lower() == "bearer" and _equal(given.encode("latin-1"), _resolved(access.bearer))
             if access.password is None or scheme.lower() != "basic":
                 return False
             pair = base64.b64decode(given, validate=True)
-            return _equal(pair, f"{access.user}:{access.password.resolve()}")
+            return _equal(pair, f"{access.user}:{_resolved(access.password)}")
         except SettingsError as error:
             # A secret that is away for a moment, as during its rotation, must not open the door.
             _log.error("the listener lets nobody in: %s", error)
             return False
         except (binascii.Error, ValueError):
             return False
+
+
+def _resolved(secret: Secret) -> str:
+    found = secret.resolve()
+    if not found:
+        # An environment variable may be empty, and whoever sends nothing would know it.
+        raise SettingsError(f"access: the secret in {secret.env or secret.file} is empty")
+    return found
 
 
 def _equal(given: bytes, wanted: str) -> bool:

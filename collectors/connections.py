@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import resource
 import select
 import socket
 import threading
@@ -24,7 +25,7 @@ from watchkeeper.errors import ListenError
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["MAX_CONNECTIONS", "Answer", "Connections"]
+__all__ = ["MAX_CONNECTIONS", "MAX_WAITING_BYTES", "Answer", "Connections"]
 
 _log = logging.getLogger("watchkeeper.collectors")
 
@@ -32,6 +33,8 @@ Answer = tuple[int, bytes, str]
 """Status, body, and further header lines, each with its end."""
 
 MAX_CONNECTIONS = 512
+# Of the answers that clients have not taken yet: a sidecar's memory limit is a few times that.
+MAX_WAITING_BYTES = 16 * 1024 * 1024
 # A head must have arrived, and an answer must have been taken, in this time.
 _REQUEST_SECONDS = 10.0
 # Prometheus keeps a connection for five minutes: it, not we, should be the one to close it.
@@ -48,13 +51,14 @@ _READ, _WRITE = 1 | _ONCE, 4 | _ONCE  # EPOLLIN, EPOLLOUT
 class _Connection:
     """A client; `busy` while a thread has it."""
 
-    __slots__ = ("buffer", "busy", "deadline", "ending", "greeting", "head", "idle", "out", "request", "sock")
+    __slots__ = ("buffer", "busy", "deadline", "ending", "greeting", "head", "held", "idle", "out", "request", "sock")
 
     def __init__(self, sock: socket.socket, greeting: bool) -> None:
         self.sock = sock
         self.greeting = greeting  # the TLS handshake is under way
         self.buffer = b""
         self.out = memoryview(b"")
+        self.held = 0  # bytes of the answer of which `out` is the rest
         self.head = b""
         self.request: Request | None = None
         self.ending = False  # the last answer is out: what still comes is thrown away
@@ -91,6 +95,9 @@ class Connections:
         self._open: dict[int, _Connection] = {}
         self._running = 0
         self._waiting = 0
+        self._starved = False
+        # The other half of the descriptors is for what is read: clients must not take them from the targets.
+        self._share = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
         self._stopping = False
         self._ended = False
         self._stopped = threading.Event()
@@ -105,8 +112,11 @@ class Connections:
         for _ in range(_WARM_THREADS):
             self._spawn()
 
-    def stop(self, seconds: float) -> None:
-        """Close the port, let running requests end for so many seconds, and close all connections."""
+    def stop(self, seconds: float, *, hurry: Callable[[], None] | None = None) -> None:
+        """Close the port, let running requests end for so many seconds, and close all connections.
+
+        `hurry` is called when a third of the time is left and requests are still running: it is to make them end.
+        """
         with self._lock:
             self._stopping = True
             started = self._running > 0
@@ -115,6 +125,9 @@ class Connections:
             self._listener.close()
         end = monotonic() + seconds
         while started and monotonic() < end and any(one.busy or one.out for one in list(self._open.values())):
+            if hurry is not None and end - monotonic() < seconds / 3:
+                hurry()
+                hurry = None
             time.sleep(0.005)
         self._ended = True
         self._waker.close()  # makes the other end readable, for every thread
@@ -178,13 +191,16 @@ class Connections:
             sock, _ = self._listener.accept()
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-                _log.error("a client cannot be accepted: %s", error.strerror)
+                if not self._starved:
+                    _log.error("clients cannot be accepted: %s; further ones are not told", error.strerror)
+                self._starved = True
                 self._make_room()
                 time.sleep(0.1)
             self._arm(self._listener, _READ)
             return
+        self._starved = False
         self._arm(self._listener, _READ)
-        if len(self._open) >= MAX_CONNECTIONS and not self._make_room():
+        if len(self._open) >= min(MAX_CONNECTIONS, self._share) and not self._make_room():
             sock.close()
             return
         sock.setblocking(False)
@@ -192,7 +208,12 @@ class Connections:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         context = self._context()
         if context is not None:
-            sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            try:
+                sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            except OSError as error:  # it has sent something and gone away already
+                _log.debug("a client went away: %s", error)
+                sock.close()
+                return
         connection = _Connection(sock, context is not None)
         with self._lock:
             self._open[sock.fileno()] = connection
@@ -200,12 +221,25 @@ class Connections:
         self._guarded(connection)
 
     def _make_room(self) -> bool:
-        """Close the connection that has been idle longest."""
+        """Close the connection that has been idle longest; without one, that which has longest not made its request."""
         with self._lock:
-            idle = [one for one in self._open.values() if one.idle and not one.busy]
-            if idle:
-                self._drop(min(idle, key=lambda one: one.deadline))
-        return bool(idle)
+            free = [one for one in self._open.values() if not one.busy and not one.out]
+            if free:
+                self._drop(min(free, key=lambda one: (not one.idle, one.deadline)))
+        return bool(free)
+
+    def _relieve(self, connection: _Connection) -> None:
+        """An answer waits for its client: let go of those that wait longest when they hold too much memory."""
+        with self._lock:
+            waiting = sorted(
+                [one for one in self._open.values() if one.out and not one.busy], key=lambda one: one.deadline
+            )
+            held = connection.held + sum([one.held for one in waiting])
+            for one in waiting:
+                if held <= MAX_WAITING_BYTES:
+                    return
+                held -= one.held
+                self._drop(one)
 
     def _arm(self, sock: socket.socket, events: int) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -218,8 +252,12 @@ class Connections:
             events = self._go_on(connection)
         except BlockingIOError:
             events = _WRITE if connection.out else _READ
+            if connection.out:
+                self._relieve(connection)
         except OSError as error:
             events = _tls_waits(error) if from_tls else 0
+            if events and connection.out:
+                self._relieve(connection)
             if not events:
                 _log.debug("a client went away: %s", error)
         except BaseException:
@@ -308,6 +346,7 @@ class Connections:
             f"{fields or _PLAIN}Content-Length: {len(body)}\r\n{'' if keep else _CLOSE}\r\n"
         )
         connection.out = memoryview(head.encode("latin-1") + (b"" if bare else body))
+        connection.held = len(connection.out)
         connection.ending = not keep
         connection.deadline = monotonic() + _REQUEST_SECONDS
         with self._lock:

@@ -19,7 +19,6 @@ from collectors.families import Family, family
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.signals import Signal
-from watchkeeper.systems.container import SIGNALS
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
@@ -134,7 +133,6 @@ def _names(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 COLLECTOR = Collector(
     system="container",
     open=ContainerSession,
-    signals=SIGNALS,
     options=(
         ("root", f"where the tree of cgroups v2 is mounted, {_ROOT} when it is left out"),
         ("path", "the cgroup to begin with, below root; patterns are allowed; the sidecar's own when it is left out"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from collectors.families import Family
 from watchkeeper.errors import SettingsError
@@ -61,7 +62,7 @@ class Cost:
 class Collector:
     """How the targets of a system are read.
 
-    `signals` are what it can emit, `up` the one that says whether the target answered (None where the exporter has
+    `up` is the signal that says whether the target answered (None where the exporter has
     none); `schemes` are those of the target's url that it speaks, empty when it needs no url; `options` the keys of
     `target.options` with what they mean; `check` raises SettingsError when a target's options cannot be used;
     `cost` gives what a target costs that is scraped each so many seconds, for those who are paid for calls.
@@ -69,13 +70,19 @@ class Collector:
 
     system: str
     open: Callable[[Target], Session]
-    signals: tuple[Signal, ...] = ()
     up: Signal | None = None
     schemes: tuple[str, ...] = ()
     default_url: str = ""
     options: tuple[tuple[str, str], ...] = ()
     check: Callable[[Target], None] | None = None
     cost: Callable[[Target, float], Cost] | None = None
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """What it can emit: the signals of its system, loaded when asked for, since a sidecar does without."""
+        name = f"watchkeeper.systems.{self.system}"
+        found: tuple[Signal, ...] = import_module(name).SIGNALS if find_spec(name) is not None else ()
+        return found
 
 
 _HTTP = ("http", "https")
@@ -125,16 +132,28 @@ def check_target(collector: Collector, target: Target) -> None:
 
 
 def redact(text: str, target: Target) -> str:
-    """`text` on one line, without the target's password, wherever that comes from."""
-    secrets = []
+    """`text` on one printable line, without the target's password, wherever that comes from."""
+    secrets: list[str] = []
+    user = target.user
     if target.password is not None:
         with contextlib.suppress(SettingsError):
             secrets.append(target.password.resolve())
     try:
-        if in_url := urlsplit(target.url).password:
+        parts = urlsplit(target.url)
+        user = user or unquote(parts.username or "")
+        if in_url := parts.password:
             secrets += [in_url, unquote(in_url)]
+        # Drivers take it from the query, too.
+        secrets += [value for name, value in parse_qsl(parts.query) if "password" in name.lower()]
     except ValueError:
         pass
+    # As an exception quotes it, and as a server shows the header that it was sent in.
+    secrets += [form for secret in secrets if secret for form in (repr(secret)[1:-1], _basic(user, secret))]
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
-    return " ".join(text.split())
+    # A server's words must not steer the terminal of who reads the log.
+    return "".join([letter if letter.isprintable() else "?" for letter in " ".join(text.split())])
+
+
+def _basic(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode(errors="replace")).decode()

@@ -15,7 +15,7 @@ from collectors.otlp import Part
 from collectors.textfile import TextfileError, check_textfile, write_textfile
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.outbox import Outbox, pack, unpack
-from watchkeeper.systems.watchkeeper import UP
+from watchkeeper.systems.watchkeeper_signals import UP
 
 if TYPE_CHECKING:
     from collectors.lanes import Reading

@@ -18,7 +18,6 @@ from collectors.families import Family, family, single
 from collectors.http import CA_FILE, HttpReader
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
-from watchkeeper.systems.elasticsearch import SIGNALS
 from watchkeeper.systems.elasticsearch_cluster import (
     ELASTICSEARCH_CLUSTER_HEALTH_UP,
     ELASTICSEARCH_EXPORTER_COLLECTOR_SUCCESS,
@@ -282,7 +281,6 @@ def _chosen(target: Target) -> tuple[Part, ...]:
 COLLECTOR = Collector(
     system="elasticsearch",
     open=ElasticsearchSession,
-    signals=SIGNALS,
     up=ELASTICSEARCH_CLUSTER_HEALTH_UP,
     schemes=("http", "https"),
     default_url=_DEFAULT_URL,

@@ -93,6 +93,8 @@ class Encoder:
         filled = [""] * (2 * len(values))
         filled[::2] = plan.parts
         filled[1::2] = _line_ends(values)
+        if openmetrics and any(one.exemplars for one in families):
+            _add_exemplars(filled, families, taken)
         return filled
 
     def _learn(self, old: _Plan, names: list[str], pairs: list[Pairs]) -> _Plan:
@@ -103,6 +105,22 @@ class Encoder:
             prefix = known.get(key)
             plan.prefixes.append(_prefix(*key, self.extra) if prefix is None else prefix)
         return plan
+
+
+def _add_exemplars(filled: list[str], families: Sequence[Family], taken: frozenset[str]) -> None:
+    """Write the exemplars behind the values of buckets and counters, the only samples that may have some."""
+    at = 1
+    for one in families:
+        if one.exemplars and (one.kind == "histogram" or _called(one.name, one.kind, taken)[1] == "counter"):
+            known = {(exemplar.name, exemplar.pairs): exemplar for exemplar in one.exemplars}
+            for place, (name, pairs, _) in enumerate(one.points):
+                exemplar = known.get((name, pairs))
+                if exemplar is not None and name.endswith(("_bucket", "_total")):
+                    told = "" if exemplar.time is None else f" {exemplar.time!r}"
+                    what = _prefix("", exemplar.labels, ())[:-1]
+                    text = f" # {what} {format_value(exemplar.value)}{told}\n"
+                    filled[at + 2 * place] = filled[at + 2 * place][:-1] + text
+        at += 2 * len(one.points)
 
 
 def _line_ends(values: list[float]) -> list[str]:
@@ -170,15 +188,18 @@ def merge(parts: Iterable[tuple[Sequence[Family], Encoder]], *, openmetrics: boo
 def _head(name: str, kind: str, help_: str, taken: frozenset[str], openmetrics: bool) -> str:
     if not openmetrics:
         return f"# HELP {name} {_escape(help_)}\n# TYPE {name} {kind}\n"
-    if kind == "untyped":
-        kind = "unknown"
-    elif kind == "counter":
-        stem = name.removesuffix("_total")
-        if stem == name or stem in taken or f"{stem}_created" in taken:
-            kind = "unknown"
-        else:
-            name = stem
+    name, kind = _called(name, kind, taken)
     return f"# HELP {name} {_quote(help_)}\n# TYPE {name} {kind}\n"
+
+
+def _called(name: str, kind: str, taken: frozenset[str]) -> tuple[str, str]:
+    """Name and kind of a family in OpenMetrics."""
+    if kind == "untyped":
+        return name, "unknown"
+    if kind == "counter":
+        stem = name.removesuffix("_total")
+        return (name, "unknown") if stem == name or stem in taken or f"{stem}_created" in taken else (stem, kind)
+    return name, kind
 
 
 def encode(families: Sequence[Family], extra: Pairs = (), *, openmetrics: bool = False) -> bytes:

@@ -206,7 +206,6 @@ def _explained(error: Exception) -> str:
 COLLECTOR = Collector(
     system="falkordb",
     open=FalkorDBSession,
-    signals=s.SIGNALS,
     up=s.FALKORDB_UP,
     schemes=("redis", "rediss", "unix", "falkordb", "falkordbs"),
     default_url=_DEFAULT_URL,

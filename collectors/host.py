@@ -17,7 +17,6 @@ from collectors.host_kernel import KERNEL_SOURCES, clock, machine
 from collectors.host_network import NETWORK_SOURCES, network_devices
 from collectors.host_storage import Storage
 from watchkeeper.errors import TargetError
-from watchkeeper.systems.host import SIGNALS
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
@@ -89,7 +88,6 @@ class HostSession:
 COLLECTOR = Collector(
     system="host",
     open=HostSession,
-    signals=SIGNALS,
     options=(
         ("root", "directory below which the host's /proc, /sys and file systems are mounted"),
         ("network_filesystems", "true asks network file systems too; one whose server is gone hangs the target"),

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError
+from watchkeeper.tls import client_context
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
@@ -46,6 +47,8 @@ class HttpReader:
         self._url = urlsplit(base or target.url)
         self._connection: http.client.HTTPConnection | None = None
         self._aborted = False
+        self.content_type = ""
+        """What the last answer says that it is."""
 
     @property
     def url(self) -> SplitResult:
@@ -60,7 +63,7 @@ class HttpReader:
         headers: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> bytes:
-        """The body of a GET of `path` (with its query), at most `limit` bytes (10 MiB), by `deadline` (monotonic seconds).
+        """The body of a GET of `path` (with its query), at most `limit` bytes (10 MiB), by `deadline` (monotonic).
 
         Raises TargetError: no answer in time, refused, another status than 200, too large. The message has the address
         and no secret.
@@ -83,7 +86,8 @@ class HttpReader:
         sock = connection.sock if connection is not None else None
         if sock is not None:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # The plain socket's: the TLS socket's would take its state away from under the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -140,7 +144,7 @@ class HttpReader:
         url = self._url
         host = url.hostname or ""
         if url.scheme == "https":
-            context = ssl.create_default_context(cafile=self._target.options.get("ca_file"))
+            context = client_context(self._target.options.get("ca_file"))
             return http.client.HTTPSConnection(host, url.port or 443, timeout=timeout, context=context)
         return http.client.HTTPConnection(host, url.port or 80, timeout=timeout)
 

@@ -80,6 +80,13 @@ class Flight:
                 self._done = threading.Event()
         return self._done.wait(max(0.0, seconds))
 
+    def give_up(self) -> None:
+        """Have its deadline now, also for those who wait."""
+        with self._lock:
+            self.deadline = min(self.deadline, monotonic())
+            if self._done is not None:
+                self._done.set()
+
     def when_done(self, callback: Callable[[], None]) -> None:
         """Call back when the read is done, at once when it is."""
         with self._lock:
@@ -106,6 +113,8 @@ class Lane:
         self.breaker = breaker or Breaker()
         self._clock = clock
         self._lock = threading.Lock()
+        # Held while a session is aborted or closed: what is shut down must not be another's descriptor by now.
+        self._ending = threading.Lock()
         self._flight: Flight | None = None
         self._session: Session | None = None
         self._thread: threading.Thread | None = None
@@ -141,6 +150,8 @@ class Lane:
                 self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
                 self._thread.start()
             self._orders.put(flight)
+            if self._retired:
+                self._orders.put(None)  # for a thread that begins only now, nobody else says that it is to end
         return flight
 
     def run(self, flight: Flight) -> None:
@@ -179,8 +190,20 @@ class Lane:
                 flight.overdue = True
                 self._note(_late(at - flight.begun), at)
             session = self._session
-        if first and session is not None:
-            session.abort()
+        # One that is being closed just now needs no abort.
+        if first and session is not None and self._ending.acquire(blocking=False):
+            try:
+                session.abort()
+            finally:
+                self._ending.release()
+
+    def give_up(self) -> None:
+        """Answer those who wait for a read that is under way, and abort it."""
+        with self._lock:
+            flight = self._flight
+        if flight is not None and flight.reading is None:
+            flight.give_up()
+            self.expire(flight)
 
     def retire(self) -> None:
         """Give the connection back when nobody reads any more: the settings name the target no longer, or otherwise.
@@ -279,7 +302,8 @@ class Lane:
             session, self._session = self._session, None
         if session is not None:
             try:
-                session.close()
+                with self._ending:
+                    session.close()
             except Exception as error:  # noqa: BLE001  it is being thrown away
                 _log.debug("closing the session of %s: %s", self.target.name, error)
 

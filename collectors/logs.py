@@ -290,7 +290,6 @@ COLLECTOR = Collector(
     system="logs",
     open=LogsSession,
     check=_check,
-    signals=s.SIGNALS,
     schemes=("file", "journald"),
     options=(
         ("format", "auto (default), plain, json, cri or docker"),

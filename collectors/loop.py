@@ -15,8 +15,9 @@ from watchkeeper import __version__
 from watchkeeper.clock import Clock, monotonic, now
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.stores import STALE_NAN, Labels, Sample, Writer
-from watchkeeper.systems.watchkeeper import UP
-from watchkeeper.systems.watchkeeper import WATCHKEEPER_BUILD_INFO as BUILD
+from watchkeeper.stores.exemplars import Exemplar, ExemplarWriter, trace_of
+from watchkeeper.systems.watchkeeper_signals import UP
+from watchkeeper.systems.watchkeeper_signals import WATCHKEEPER_BUILD_INFO as BUILD
 
 if TYPE_CHECKING:
     from collectors.runtime import Sidecar
@@ -60,6 +61,15 @@ class Memory:
         self.series = series
         return out + gone
 
+    def exemplars(self, families: Sequence[Family], at: float) -> list[Exemplar]:
+        """The exemplars of the scrape that `samples` was given, those that name a trace; none is later than it."""
+        return [
+            Exemplar(one.name, self._labels((one.name, one.pairs)), trace, one.value, min(at, one.time or at))
+            for of in families
+            for one in of.exemplars
+            if (trace := trace_of(one.labels))
+        ]
+
     def _labels(self, key: Series) -> Labels:
         kept = self.series.get(key)
         if kept is None:
@@ -72,12 +82,20 @@ class ScrapeLoop:
     """Reads every target once each `interval` (seconds, at least 0.05) and writes what it says.
 
     All samples of a round have the time at which it began. A series that a target no longer gives, and all of a target
-    that is down, get a stale marker once. Only the loop's own thread writes.
+    that is down, get a stale marker once. Only the loop's own thread writes. Exemplars go to `exemplars`.
     """
 
-    def __init__(self, sidecar: Sidecar, writer: Writer, interval: float, clock: Clock = now) -> None:
+    def __init__(
+        self,
+        sidecar: Sidecar,
+        writer: Writer,
+        interval: float,
+        clock: Clock = now,
+        exemplars: ExemplarWriter | None = None,
+    ) -> None:
         self._sidecar = sidecar
         self._writer = writer
+        self._exemplars = exemplars
         # Without a pause there would be no time to read in, and no end of reading.
         self._interval = max(_LEAST_INTERVAL, interval)
         self._clock = clock
@@ -117,6 +135,9 @@ class ScrapeLoop:
                 if name in flights:
                     reading = self._sidecar.lane(name).result(flights.pop(name), max(0.0, end - monotonic()))
                     self._write(self.samples(reading, at))
+                    if self._exemplars is not None:
+                        memory = self._memory[name]
+                        self._exemplars.write(memory.exemplars(reading.families, at))
         self._write(
             [Sample(BUILD.name, {"version": __version__, "job": "watchkeeper", "instance": "watchkeeper"}, 1.0, at)]
         )

@@ -11,7 +11,7 @@ from collectors.description import Collector
 from collectors.families import Family, family
 from collectors.mongodb_driver import Driver, PymongoDriver, Refused
 from watchkeeper.errors import SettingsError, TargetError
-from watchkeeper.systems.mongodb import MONGODB_COMMAND_SUCCESS, MONGODB_UP, SIGNALS
+from watchkeeper.systems.mongodb import MONGODB_COMMAND_SUCCESS, MONGODB_UP
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
@@ -153,7 +153,6 @@ def _namespaces(target: Target) -> tuple[str, ...]:
 COLLECTOR = Collector(
     system="mongodb",
     open=MongodbSession,
-    signals=SIGNALS,
     up=MONGODB_UP,
     schemes=("mongodb",),
     default_url="mongodb://127.0.0.1:27017",

@@ -74,7 +74,6 @@ class NginxSession:
 COLLECTOR = Collector(
     system="nginx",
     open=NginxSession,
-    signals=s.SIGNALS,
     up=s.NGINX_UP,
     schemes=("http", "https"),
     default_url="http://127.0.0.1:80/stub_status",

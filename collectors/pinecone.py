@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from collectors.description import Collector
+from collectors.description import Collector, Cost
 from collectors.exposition import Parser
 from collectors.families import Family, family, single
 from collectors.http import CA_FILE, HttpReader
@@ -63,6 +63,7 @@ class Ledger:
     error: str = ""
     read_at: float = 0.0
     calls: int = 0
+    readings: int = 0
     asked_at: float | None = None
     _day: int = -1
     _today: int = 0
@@ -108,6 +109,22 @@ def _ledger(target: Target) -> Ledger:
     known = _LEDGERS.setdefault((target.name, target.url), Ledger(seconds, limit))
     known.interval, known.limit = seconds, limit
     return known
+
+
+# What a reading asks is none of the operations that the guide bills (query, fetch, list of record ids). It does not say
+# that they are free either, and it bills egress by plan: so the price is unknown, which is not zero.
+_PRICES = (
+    "docs.pinecone.io, Understand cost, read in November 2026: it bills query, fetch and list by read units, and names "
+    "no price for list indexes, describe_index_stats and metrics"
+)
+
+
+def _cost(target: Target, scrape_interval: float) -> Cost:
+    """What a target costs: its calls as the readings so far had them, the limit of the day where there was none."""
+    book = _ledger(target)
+    readings = _DAY / max(book.interval, scrape_interval)
+    calls = readings * book.calls / book.readings if book.readings else float(book.limit)
+    return Cost(min(calls, float(book.limit)), None, _PRICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +181,7 @@ class PineconeSession:
         book = self._book
         if not (wait := book.due()):
             book.asked_at = book.ticks()
+            book.readings += 1
             try:
                 book.families, book.error = self._ask(deadline), ""
                 book.read_at = book.clock()
@@ -320,10 +338,10 @@ def _families(
 COLLECTOR = Collector(
     system="pinecone",
     open=PineconeSession,
-    signals=s.SIGNALS,
     up=s.PINECONE_UP,
     schemes=("https", "http"),
     default_url=_DEFAULT_URL,
+    cost=_cost,
     options=(
         ("interval", "how often the API is asked at most, whoever scrapes (default: 5m)"),
         ("calls_per_day", "requests to the API a day (UTC) at most; then the last values grow old (default: 3000)"),

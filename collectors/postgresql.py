@@ -22,7 +22,6 @@ from collectors.postgresql_statements import IDLE_STATEMENT, SERVER_STATEMENT, S
 from watchkeeper.clock import monotonic
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import DefinitionError, SettingsError, TargetError
-from watchkeeper.systems import postgresql as s
 from watchkeeper.systems.postgresql_server import PG_STATIC, PG_UP
 from watchkeeper.systems.postgresql_tables import PG_QUERY_ERRORS_TOTAL
 
@@ -296,7 +295,6 @@ def _explained(error: ServerError) -> str:
 COLLECTOR = Collector(
     system="postgresql",
     open=PostgreSQLSession,
-    signals=s.SIGNALS,
     check=_check,
     up=PG_UP,
     schemes=("postgresql", "postgres"),

@@ -136,9 +136,11 @@ def _context(address: Address) -> ssl.SSLContext:
     """TLS as libpq means it: only verify-ca and verify-full (and require with a CA) check who answers."""
     import ssl
 
+    from watchkeeper.tls import client_context
+
     verified = address.mode.startswith("verify") or bool(address.ca_file)
     try:
-        context = ssl.create_default_context(cafile=address.ca_file or None)
+        context = client_context(address.ca_file)
         if address.cert_file:
             context.load_cert_chain(address.cert_file, address.key_file or None)
     except OSError as error:

@@ -89,7 +89,6 @@ def _check_pattern(name: str, pattern: object) -> None:
 COLLECTOR = Collector(
     system="probes",
     open=ProbeSession,
-    signals=s.SIGNALS,
     up=s.PROBE_SUCCESS,
     schemes=("http", "https", "tcp", "tls", "dns"),
     options=(

@@ -17,6 +17,7 @@ from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, WatchkeeperError
 from watchkeeper.signals import Signal
 from watchkeeper.systems import probes as s
+from watchkeeper.tls import client_context
 
 __all__ = ["Probe", "ProbeError", "Resolver", "Tls", "failure"]
 
@@ -263,10 +264,7 @@ class Tls:
         try:
             changed = Path(self._ca_file).stat().st_mtime if self._ca_file else 0.0
             if self._context is None or self._context[0] != changed:
-                context = ssl.create_default_context(cafile=self._ca_file or None)
-                # Python 3.13 refuses what browsers take, such as certificates that do not name their authority's key.
-                context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-                self._context = changed, context
+                self._context = changed, client_context(self._ca_file)
         except OSError as error:
             raise SettingsError(f"option ca_file: cannot read {self._ca_file}: {error.strerror or error}") from None
         return self._context[1]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from collectors.families import Family, single
 from watchkeeper.clock import now
-from watchkeeper.systems.agent_platform import (
+from watchkeeper.systems.process import (
     PROCESS_CPU_SECONDS_TOTAL,
     PROCESS_MAX_FDS,
     PROCESS_OPEN_FDS,

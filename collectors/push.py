@@ -19,7 +19,7 @@ from collectors.families import Family, family
 from collectors.loop import every, scraped, target_labels
 from collectors.otlp import Part
 from watchkeeper.clock import Clock, monotonic, now
-from watchkeeper.systems.watchkeeper import (
+from watchkeeper.systems.watchkeeper_signals import (
     WATCHKEEPER_BUILD_INFO,
     WATCHKEEPER_PUSH_FAILURES_TOTAL,
     WATCHKEEPER_PUSH_ITEMS_REJECTED_TOTAL,

@@ -317,7 +317,6 @@ def open_session(target: Target) -> Session:
 COLLECTOR = Collector(
     system="rabbitmq",
     open=open_session,
-    signals=s.SIGNALS,
     schemes=("http", "https"),
     default_url="http://127.0.0.1:15692/metrics",
     options=(

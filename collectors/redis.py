@@ -21,7 +21,6 @@ from collectors.redis_keys import KEY_OPTIONS, KeyChecks
 from collectors.redis_sentinel import MASTERS, sentinel_families
 from collectors.resp import TLS_OPTIONS, Address, Batch, RedisConnection, RedisError, batch, explained
 from watchkeeper.errors import SettingsError, TargetError
-from watchkeeper.systems import redis as s
 from watchkeeper.systems import redis_info as i
 from watchkeeper.systems import redis_modes as m
 
@@ -152,7 +151,6 @@ def _config_families(config: dict[str, str]) -> list[Family]:
 COLLECTOR = Collector(
     system="redis",
     open=RedisSession,
-    signals=s.SIGNALS,
     up=i.REDIS_UP,
     schemes=("redis", "rediss", "unix"),
     default_url=_DEFAULT_URL,

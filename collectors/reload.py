@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from collectors.families import Family, single
 from watchkeeper.clock import Clock, now
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.settings import Settings, load
-from watchkeeper.systems.watchkeeper import (
+from watchkeeper.systems.watchkeeper_signals import (
     WATCHKEEPER_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,
     WATCHKEEPER_CONFIG_LAST_RELOAD_SUCCESSFUL,
 )
@@ -26,6 +27,9 @@ _log = logging.getLogger("watchkeeper.collectors")
 
 # One stat of a file; a mounted ConfigMap takes a minute to arrive anyway.
 POLL_SECONDS = 3.0
+# Who writes a file in place, not beside it, has written all of it when it has not changed for so long.
+_SETTLE_SECONDS = 0.2
+_SETTLE_LOOKS = 10
 
 
 class Reloader:
@@ -79,7 +83,7 @@ class Reloader:
         stamp = self._stamped()
         if not asked and stamp == self._stamp:
             return
-        self._stamp = stamp
+        self._stamp = self._settled(stamp)
         content = self._read()
         if not asked and content == self._content:
             return
@@ -100,18 +104,29 @@ class Reloader:
             self._succeeded = self._clock()
             _log.info("the settings were read again")
 
+    def _settled(self, stamp: object) -> object:
+        """The stamp of a file that nobody is writing, so that half of it is not taken for the whole."""
+        for _ in range(_SETTLE_LOOKS):
+            # `stop` and `request` set what the loop waits on; they must still find it set.
+            time.sleep(_SETTLE_SECONDS)
+            before, stamp = stamp, self._stamped()
+            if stamp == before or self._stopping:
+                break
+        return stamp
+
     def _stamped(self) -> object:
         try:
             status = os.stat(self._path)  # noqa: PTH116  every few seconds
         except OSError:
             return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+        # ctime: a file that may be read again has the same time, size and number as when it could not.
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
-    def _read(self) -> bytes:
+    def _read(self) -> bytes | None:
         try:
             return self._path.read_bytes()
         except OSError:
-            return b""
+            return None  # not as an empty one
 
     def _run(self) -> None:
         while not self._stopping:

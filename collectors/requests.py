@@ -12,6 +12,9 @@ MAX_HEAD_BYTES = 16 * 1024
 _MAX_FIELDS = 100
 # Prometheus gives up at its scrape timeout: the answer leaves this much earlier, at most a tenth of it.
 _MARGIN_SECONDS = 0.5
+# A client that allows less would only make reads fail, and have the targets left alone for it.
+_LEAST_SECONDS = 0.25
+_VERSIONS = {"HTTP/1.1", "HTTP/1.0"}
 _OPENMETRICS_VERSIONS = {"", "1.0.0", "0.0.1"}
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -51,7 +54,7 @@ def parse_request(head: bytes) -> Request:
     """The request of a head, which ends before its empty line. Raises BadRequestError."""
     line, *rest = head.decode("latin-1").split("\r\n")
     words = line.split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1.") or not words[1] or not words[1].isprintable():
+    if len(words) != 3 or words[2] not in _VERSIONS or not words[1] or not words[1].isprintable():
         raise BadRequestError(400, "this is no HTTP/1.1 request")
     method, target, version = words
     if not words[1].isascii():
@@ -67,8 +70,10 @@ def parse_request(head: bytes) -> Request:
         if not colon or not name or not _TOKEN.issuperset(name) or "\n" in value or "\r" in value or "\0" in value:
             raise BadRequestError(400, "a header field cannot be read")
         name = name.lower()
+        if name == "host" and name in fields:
+            raise BadRequestError(400, "the host is named twice")
         fields[name] = f"{fields[name]},{value.strip()}" if name in fields else value.strip()
-    if fields.get("transfer-encoding") or fields.get("content-length", "0") != "0":
+    if "transfer-encoding" in fields or fields.get("content-length", "0") != "0":
         raise BadRequestError(413, "a request here has no body")
     path, query = _split(target)
     connection = fields.get("connection", "").lower()
@@ -100,7 +105,9 @@ def _budget(text: str) -> float | None:
         timeout = float(text)
     except ValueError:
         return None
-    return timeout - min(_MARGIN_SECONDS, timeout / 10) if timeout > 0 and isfinite(timeout) else None
+    if not (timeout > 0 and isfinite(timeout)):
+        return None
+    return max(_LEAST_SECONDS, timeout - min(_MARGIN_SECONDS, timeout / 10))
 
 
 def _accepted(header: str) -> dict[str, float]:

@@ -130,13 +130,14 @@ class RedisConnection:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if address.tls:
-                import ssl
+                from watchkeeper.tls import client_context
 
-                context = ssl.create_default_context(cafile=address.ca_file)
+                context = client_context(address.ca_file)
                 if address.cert_file:
                     context.load_cert_chain(address.cert_file, address.key_file)
+                sock.settimeout(max(0.001, deadline - monotonic()))
                 sock = context.wrap_socket(sock, server_hostname=address.host)
-        except OSError:
+        except BaseException:
             sock.close()
             raise
         return cls(sock, limit)
@@ -160,7 +161,7 @@ class RedisConnection:
             # A server that wants a password refuses these; the first read says so in a better place.
             commands = [("CLIENT", "SETNAME", "watchkeeper"), ("INFO", "server")]
             _, server = connection.pipeline(commands, deadline)
-        except (OSError, RedisError):
+        except BaseException:
             connection.close()
             raise
         return connection, server if isinstance(server, str) else ""
@@ -194,7 +195,8 @@ class RedisConnection:
     def abort(self) -> None:
         """Make a call in another thread fail at once."""
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # The plain socket's: the TLS socket's would take its state away from under the reader.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,7 +15,7 @@ from collectors.process import process_families
 from collectors.watchdog import Watchdog
 from watchkeeper.clock import Clock, monotonic, now
 from watchkeeper.errors import SettingsError
-from watchkeeper.systems.watchkeeper import (
+from watchkeeper.systems.watchkeeper_signals import (
     WATCHKEEPER_BUILD_INFO,
     WATCHKEEPER_TARGET_BREAKER_OPEN,
     WATCHKEEPER_TARGET_DROPPED_SERIES_TOTAL,
@@ -150,6 +150,11 @@ class Sidecar:
         known = self._lanes
         found = [(known[reading.target.name], reading) for reading in readings if reading.target.name in known]
         return _said_of([lane for lane, _ in found], [reading for _, reading in found])
+
+    def give_up(self) -> None:
+        """End the reads that are under way: their targets are down for those who wait for them."""
+        for lane in self._lanes.values():
+            lane.give_up()
 
     def close(self, seconds: float = 1.0) -> None:
         """Give all connections back; a target that hangs is waited for `seconds` at most."""

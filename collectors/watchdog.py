@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collectors.lanes import Flight, Lane
 
 __all__ = ["Watchdog"]
+
+_log = logging.getLogger("watchkeeper.collectors")
 
 
 class Watchdog:
@@ -38,7 +41,8 @@ class Watchdog:
 
     def done(self, flight: Flight) -> None:
         """The read of a flight has ended."""
-        self._watched.pop(flight, None)
+        with self._lock:
+            self._watched.pop(flight, None)
 
     def close(self) -> None:
         """End the thread."""
@@ -60,4 +64,7 @@ class Watchdog:
             for flight, lane in watched:
                 if flight.deadline <= at:
                     self.done(flight)
-                    lane.expire(flight)
+                    try:
+                        lane.expire(flight)
+                    except Exception:  # noqa: BLE001  without this thread no read would be ended any more
+                        _log.exception("target %s: a read was not aborted", lane.target.name)

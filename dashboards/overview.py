@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from dashboards import (
+    container,
+    elasticsearch,
+    falkordb,
+    logs,
+    mongodb,
+    neo4j,
+    nginx,
+    pinecone,
+    probes,
+    prometheus,
+    rabbitmq,
+    resilience,
+    traces,
+    victoriametrics,
+    web_vitals,
+)
 from watchkeeper.declarations import Dashboard, Panel, Row
 
 __all__ = ["DASHBOARD"]
+
+
+def _on_demand(dashboard: Dashboard, *keys: str) -> Row:
+    """A row that is opened by hand, of panels of a system's own page: not everybody has every system."""
+    known = {panel.key: panel for panel in dashboard.panels()}
+    prefix = dashboard.system.replace("_", "-")
+    width = 24 // len(keys)
+    panels = tuple(replace(known[key], key=f"{prefix}-{key}", width=width, height=6) for key in keys)
+    return Row(title=dashboard.title, panels=panels, collapsed=True)
+
+
+# Of each its state, then latency, traffic, errors and saturation, as far as it has them.
+_ON_DEMAND = (
+    _on_demand(traces.DASHBOARD, "duration-p95", "calls-rate", "error-ratio", "busy"),
+    _on_demand(web_vitals.DASHBOARD, "lcp", "inp", "cls", "loads-rate"),
+    _on_demand(probes.DASHBOARD, "success", "duration", "success-ratio", "certificate-time-left"),
+    _on_demand(logs.DASHBOARD, "errors-rate", "new-error-templates", "records-rate", "unread-bytes"),
+    _on_demand(resilience.DASHBOARD, "breaker-open", "exhausted-rate", "timeouts-rate", "bulkhead-used-ratio"),
+    _on_demand(container.DASHBOARD, "cpu-used-ratio", "cpu-throttled-ratio", "memory-used-ratio", "oom-events"),
+    _on_demand(nginx.DASHBOARD, "up", "requests-rate", "dropped-rate", "busy-ratio"),
+    _on_demand(rabbitmq.DASHBOARD, "alarms", "received-rate", "messages-ready", "memory-used-ratio"),
+    _on_demand(mongodb.DASHBOARD, "up", "latency", "operations-rate", "connections-used-ratio"),
+    _on_demand(elasticsearch.DASHBOARD, "red", "search-seconds", "search-rate", "disk-available-ratio"),
+    _on_demand(pinecone.DASHBOARD, "index-ready", "query-seconds", "query-rate", "fullness"),
+    _on_demand(falkordb.DASHBOARD, "up", "query-duration", "query-rate", "threads-used-ratio"),
+    _on_demand(neo4j.DASHBOARD, "up", "query-p95", "query-rate", "failure-ratio"),
+    _on_demand(prometheus.DASHBOARD, "config-good", "rule-failures", "samples-rate", "head-series"),
+    _on_demand(victoriametrics.DASHBOARD, "read-only", "inserted-rate", "request-errors", "free-disk-ratio"),
+)
 
 DASHBOARD = Dashboard(
     key="overview",
@@ -12,7 +60,11 @@ DASHBOARD = Dashboard(
     system="",
     description="One row for each system: its state, then latency, traffic, errors and saturation.",
     variables=(),
-    links=("agent_platform", "redis", "postgresql", "host", "bills", "watchkeeper", "detectors"),
+    links=(
+        *("agent_platform", "redis", "postgresql", "host", "bills", "watchkeeper", "detectors"),
+        *("traces", "web_vitals", "probes", "logs", "resilience", "container", "nginx", "rabbitmq", "mongodb"),
+        *("elasticsearch", "pinecone", "falkordb", "neo4j", "prometheus", "victoriametrics"),
+    ),
     rows=(
         Row(
             title="Agent platform",
@@ -266,5 +318,6 @@ DASHBOARD = Dashboard(
                 ),
             ),
         ),
+        *_ON_DEMAND,
     ),
 )

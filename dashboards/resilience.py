@@ -89,7 +89,7 @@ DASHBOARD = Dashboard(
                 ),
                 Panel(
                     key="breaker-trips",
-                    title="Trips within an hour",
+                    title="Trips within 30 minutes",
                     queries=("resilience.breaker_trips",),
                     description="A breaker that trips every few minutes guards something that does not get well.",
                     legend="{{instance}} {{breaker}}",

@@ -7,6 +7,7 @@ from watchkeeper.declarations import Dashboard, Panel, Row
 __all__ = ["DASHBOARD"]
 
 _EACH = "{{service_name}} {{span_name}}"
+_CALL = "{{client}} → {{server}}"
 
 DASHBOARD = Dashboard(
     key="traces",
@@ -61,6 +62,32 @@ DASHBOARD = Dashboard(
                     description="Seconds of work a second: the mean number of calls in progress (Little's law).",
                     legend="{{service_name}}",
                     width=12,
+                ),
+            ),
+        ),
+        Row(
+            title="Who calls whom",
+            panels=(
+                Panel(
+                    key="graph-calls-rate",
+                    title="Calls between services",
+                    queries=("traces.graph_calls_rate",),
+                    description="Out of the spans that were sent to Watchkeeper; `user` is somebody outside.",
+                    legend=_CALL,
+                ),
+                Panel(
+                    key="graph-error-ratio",
+                    title="Share of them that fails",
+                    queries=("traces.graph_error_ratio",),
+                    description="The called side failed, or the caller gave up.",
+                    legend=_CALL,
+                ),
+                Panel(
+                    key="graph-duration-p95",
+                    title="Their duration, 95th percentile",
+                    queries=("traces.graph_duration_p95",),
+                    description="As the called side saw it; of databases and others without spans, as the caller did.",
+                    legend=_CALL,
                 ),
             ),
         ),

@@ -70,6 +70,39 @@ DASHBOARD = Dashboard(
             ),
         ),
         Row(
+            title="Sidecars",
+            panels=(
+                Panel(
+                    key="config-reload-successful",
+                    title="Settings taken",
+                    queries=("watchkeeper.config_reload_successful",),
+                    kind="stat",
+                    description="0 while older settings are in force than those that stand in the file.",
+                    legend="{{job}} {{instance}}",
+                    width=8,
+                    height=6,
+                ),
+                Panel(
+                    key="scrapes-rejected-rate",
+                    title="Scrapes refused",
+                    queries=("watchkeeper.scrapes_rejected_rate",),
+                    description="Per second: 32 were under way.",
+                    legend="{{job}} {{instance}}",
+                    width=8,
+                    height=6,
+                ),
+                Panel(
+                    key="scrapes-in-flight",
+                    title="Scrapes under way",
+                    queries=("watchkeeper.scrapes_in_flight",),
+                    description="More than one for each Prometheus says that targets are slow.",
+                    legend="{{job}} {{instance}}",
+                    width=8,
+                    height=6,
+                ),
+            ),
+        ),
+        Row(
             title="Push",
             panels=(
                 Panel(

@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 # A receiver may ask for any pause; one that asks for a day must not silence us for it.
 _LONGEST_RETRY_AFTER = 600.0
+# A request that was aborted ends at once, unless it is looking up a name or connecting: then it is left behind.
+_END_SECONDS = 1.0
 # What is joined into one request after an outage, before compression.
 _JOINED_RECORDS, _JOINED_BYTES = 100, 2**20
 
@@ -133,7 +135,7 @@ class Outbox:
             self._poster.abort()
         self.spool.close()
         if self._thread.is_alive():
-            self._thread.join(5.0)
+            self._thread.join(_END_SECONDS)
         if self._poster is not None and not self._thread.is_alive():
             self._poster.close()
 

@@ -11,7 +11,7 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from watchkeeper.clock import Clock, now
 from watchkeeper.errors import WatchkeeperError
+from watchkeeper.tls import client_context
 
 __all__ = ["Answer", "Fate", "PostError", "Poster", "authorization"]
 
@@ -82,6 +83,22 @@ def authorization(user: str = "", password: str = "", bearer: str = "") -> dict[
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
+def _masked(body: bytes, headers: Iterable[str]) -> bytes:
+    """A body without what stood in some headers: a receiver may show what it was sent, and its answer is logged.
+
+    As long as before, for it may be a message with lengths in it.
+    """
+    secrets = set()
+    for value in headers:
+        scheme, _, given = value.partition(" ")
+        secrets |= {value, given}
+        if scheme == "Basic":
+            secrets.add(base64.b64decode(given).decode().partition(":")[2])
+    for secret in sorted((one.encode() for one in secrets if one), key=len, reverse=True):
+        body = body.replace(secret, b"*" * len(secret))
+    return body
+
+
 class Poster:
     """Posts to one URL; used by one thread, aborted by another.
 
@@ -103,6 +120,8 @@ class Poster:
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
         self._aborted = False
+        # Held while the socket is shut down or closed: its descriptor must not be another's by then.
+        self._ending = threading.Lock()
 
     @property
     def where(self) -> str:
@@ -114,7 +133,8 @@ class Poster:
 
         Raises PostError when none arrives, SettingsError when a secret is missing.
         """
-        sent = {"User-Agent": "watchkeeper", **headers, **self._userinfo(), **self._headers()}
+        secret = {**self._userinfo(), **self._headers()}
+        sent = {"User-Agent": "watchkeeper", **headers, **secret}
         kept = self._connection is not None
         # The socket's own timeout bounds each step; a receiver that answers byte by byte takes any number of them.
         overdue = threading.Event()
@@ -131,7 +151,7 @@ class Poster:
                 answer = self._answer(body, sent)
             # Headers that were broken off are taken for whole ones.
             if not overdue.is_set():
-                return answer
+                return Answer(answer.status, _masked(answer.body, secret.values()), answer.headers)
             error = ""
         except TimeoutError:
             overdue.set()
@@ -159,14 +179,15 @@ class Poster:
         connection = self._connection
         sock = connection.sock if connection is not None else None
         if sock is not None:
-            with contextlib.suppress(OSError):
+            with self._ending, contextlib.suppress(OSError):
                 # That of the plain socket: TLS's own takes the state away from under who reads.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Give the connection back."""
         if self._connection is not None:
-            self._connection.close()
+            with self._ending:
+                self._connection.close()
             self._connection = None
 
     def _userinfo(self) -> dict[str, str]:
@@ -190,5 +211,5 @@ class Poster:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme != "https":
             return http.client.HTTPConnection(host, port, timeout=self._timeout)
-        context = ssl.create_default_context(cafile=self._ca_file or None)
+        context = client_context(self._ca_file)
         return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)

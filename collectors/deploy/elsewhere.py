@@ -103,12 +103,13 @@ WantedBy=multi-user.target
 def prometheus(plan: Plan, address: str) -> str:
     """The scrape configuration of a Prometheus without service discovery; `address` is HOST:PORT of the sidecar.
 
-    `honor_labels` stays off: the sidecar's series carry no job and instance unless its target's labels say so.
+    `honor_labels`: where a target has labels of its own, such as `instance`, they are the ones that count.
     """
     job = {
         "job_name": plan.object_name,
         "scrape_interval": "15s",
         "scrape_timeout": "10s",
+        "honor_labels": True,
         "static_configs": [{"targets": [address], "labels": {"instance": plan.name}}],
     }
     return dump({"scrape_configs": [job]})

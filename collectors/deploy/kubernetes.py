@@ -135,7 +135,14 @@ def pod_monitor(plan: Plan) -> Manifest:
         "spec": {
             "selector": {"matchLabels": {LABEL: plan.name}},
             "podMetricsEndpoints": [
-                {"port": PORT_NAME, "path": "/metrics", "interval": "15s", "scrapeTimeout": "10s"},
+                {
+                    "port": PORT_NAME,
+                    "path": "/metrics",
+                    "interval": "15s",
+                    "scrapeTimeout": "10s",
+                    # A target's own labels count, such as the instance of each of several databases.
+                    "honorLabels": True,
+                },
             ],
         },
     }

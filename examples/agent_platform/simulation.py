@@ -29,6 +29,7 @@ from examples.agent_platform.workload import (
 )
 from watchkeeper.instrumentation import Tokens, price
 from watchkeeper.systems import agent_platform as declared
+from watchkeeper.systems import process
 
 __all__ = ["simulate"]
 
@@ -243,12 +244,12 @@ class _Simulation:
             noise = 1 + 0.03 * wave + 0.005 * self.rng.standard_normal(size)
             cpu = (times - times[0]) * idle + tasks * task
             for signal, values in (
-                (declared.PROCESS_RESIDENT_MEMORY_BYTES, np.floor(memory * noise / 4096) * 4096),
-                (declared.PROCESS_VIRTUAL_MEMORY_BYTES, np.full(size, _VIRTUAL[instance])),
-                (declared.PROCESS_CPU_SECONDS_TOTAL, np.round(cpu, 2)),
-                (declared.PROCESS_START_TIME_SECONDS, np.full(size, times[0] - 60)),
-                (declared.PROCESS_OPEN_FDS, np.full(size, float(_FILES[instance]))),
-                (declared.PROCESS_MAX_FDS, np.full(size, float(_MAX_FILES))),
+                (process.PROCESS_RESIDENT_MEMORY_BYTES, np.floor(memory * noise / 4096) * 4096),
+                (process.PROCESS_VIRTUAL_MEMORY_BYTES, np.full(size, _VIRTUAL[instance])),
+                (process.PROCESS_CPU_SECONDS_TOTAL, np.round(cpu, 2)),
+                (process.PROCESS_START_TIME_SECONDS, np.full(size, times[0] - 60)),
+                (process.PROCESS_OPEN_FDS, np.full(size, float(_FILES[instance]))),
+                (process.PROCESS_MAX_FDS, np.full(size, float(_MAX_FILES))),
             ):
                 self.recorder.gauge(instance, signal, (), values)
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from runbooks.console.numbers import clock_time, formatter, human
 from runbooks.console.ports import Band
 
-__all__ = ["Line", "band_chart", "lines_chart", "nice_ticks", "spark", "time_ticks"]
+__all__ = ["Dot", "Line", "band_chart", "drawable", "lines_chart", "nice_ticks", "spark", "time_ticks"]
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 10, 24
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
@@ -26,6 +26,8 @@ _DAY = 86_400
 _GAP = 2.5
 # A threshold further away than this many times the rest of the picture would flatten it, and is only told in words.
 _FAR = 6.0
+# So would a single observation beside a mean or a percentile: it stands at the edge, and its name says how much it is.
+_DOT_FAR = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class Line:
 
     label: str
     points: Sequence[tuple[float, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """An observation that leads somewhere: `label` says it in words, `name` is its own among those of a chart."""
+
+    name: str
+    time: float
+    value: float
+    address: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +71,21 @@ class _Plot:
 
 
 def band_chart(
-    band: Band, *, span: tuple[float, float] | None = None, width: int = 760, height: int = 250, prefix: str = "chart"
+    band: Band,
+    *,
+    span: tuple[float, float] | None = None,
+    dots: Sequence[Dot] = (),
+    width: int = 760,
+    height: int = 250,
+    prefix: str = "chart",
 ) -> str:
     """The observed line over its expected band, with the threshold, and the incident's span shaded.
 
-    `prefix` makes the ids of title and description unique in a page. A band without a single value gives an empty text.
+    `dots` are links at their time and value; one beyond the axis stands at its edge. `prefix` makes the ids of title
+    and description unique in a page. A band without a single value gives an empty text.
     """
     observed = list(zip(band.times, band.observed, strict=True))
-    known = [value for value in (*band.observed, *band.lower, *band.upper, *band.expected) if math.isfinite(value)]
+    known = _known(band)
     if not known:
         return ""
     low, high = min(known), max(known)
@@ -74,9 +94,10 @@ def band_chart(
         low, high = min(low, threshold), max(high, threshold)
     else:
         threshold = None
+    high = max([high, *(dot.value for dot in dots if dot.value <= _DOT_FAR * high)])
     plot = _plot(band.times[0], band.times[-1], low, high, width, height, band.unit)
     step = _usual_step(band.times)
-    parts = [*_frame(plot, band.unit, prefix, band.title, _describe(band))]
+    parts = [*_frame(plot, band.unit, prefix, band.title, _describe(band), links=bool(dots))]
     if span is not None and span[1] > plot.start and span[0] < plot.end:
         left, right = plot.x(span[0]), plot.x(span[1])
         parts.append(_rect("span", left, max(1.0, right - left), plot))
@@ -96,7 +117,29 @@ def band_chart(
     last = next(((t, v) for t, v in reversed(observed) if math.isfinite(v)), None)
     if last is not None:
         parts.append(f'<circle class="last" cx="{plot.x(last[0]):.1f}" cy="{plot.y(last[1]):.1f}" r="3.5"/>')
+    if dots:
+        parts.append("</g>")
+        parts += [_dot(plot, dot, prefix) for dot in dots]
     return "".join([*parts, "</svg>"])
+
+
+def drawable(band: Band) -> bool:
+    """Whether there is a value to draw."""
+    return bool(_known(band))
+
+
+def _known(band: Band) -> list[float]:
+    return [value for value in (*band.observed, *band.lower, *band.upper, *band.expected) if math.isfinite(value)]
+
+
+def _dot(plot: _Plot, dot: Dot, prefix: str) -> str:
+    x, y = f"{plot.x(dot.time):.1f}", f"{min(max(plot.y(dot.value), _TOP), plot.height - _BOTTOM):.1f}"
+    text = escape(dot.label)
+    return (
+        f'<a class="exemplar" id="{escape(prefix)}-{escape(dot.name)}" href="{escape(dot.address)}" '
+        f'aria-label="{text}"><title>{text}</title>'
+        f'<circle class="hit" cx="{x}" cy="{y}" r="12"/><circle class="point" cx="{x}" cy="{y}" r="4"/></a>'
+    )
 
 
 def lines_chart(
@@ -188,13 +231,16 @@ def _plot(start: float, end: float, low: float, high: float, width: int, height:
     return _Plot(start, end if end > start else start + 1, ticks[0], ticks[-1], width, height)
 
 
-def _frame(plot: _Plot, unit: str, prefix: str, title: str, text: str) -> Iterator[str]:
+def _frame(plot: _Plot, unit: str, prefix: str, title: str, text: str, *, links: bool = False) -> Iterator[str]:
     name = escape(prefix)
+    # An image has nothing in it that could be read or followed: with links it is a group, and the drawing is hidden.
     yield (
-        f'<svg class="chart" viewBox="0 0 {plot.width} {plot.height}" role="img" '
+        f'<svg class="chart" viewBox="0 0 {plot.width} {plot.height}" role="{"group" if links else "img"}" '
         f'aria-labelledby="{name}-title {name}-desc" xmlns="http://www.w3.org/2000/svg">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(text)}</desc>'
     )
+    if links:
+        yield '<g aria-hidden="true">'
     write = formatter(unit)
     for tick in nice_ticks(plot.low, plot.high, unit, 4 if plot.height > 180 else 2):
         if plot.low <= tick <= plot.high * (1 + 1e-9):

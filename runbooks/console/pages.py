@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from runbooks.console.chart import band_chart, spark
+from runbooks.console.chart import Dot, band_chart, drawable, spark
 from runbooks.console.incident_traces import incident_traces
 from runbooks.console.numbers import duration, human
 from runbooks.console.ports import Band, Watched
@@ -47,6 +47,7 @@ class ChartView:
     threshold: str
     outside: bool
     band: bool
+    dots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,12 @@ def incident_page(request: Request, *, status: int = 200, problem: str = "") -> 
     run = next((one for one in runs if one.id == wanted), None) if wanted else (runs[0] if runs else None)
     if wanted and run is None:
         raise Unknown(f"incident {found.id} has no run {wanted}")
-    charts, chart_problem = _charts(console, found, alerts)
-    traces, trace_problem = incident_traces(console, found)
+    bands, chart_problem = _bands(console, found, alerts)
+    traces, trace_problem = incident_traces(console, found, [band for band, _ in bands])
+    dots = {} if traces is None else traces.dots
+    charts = [
+        _chart(band, span, f"chart-{number}", dots.get(band.title, ())) for number, (band, span) in enumerate(bands)
+    ]
     events = [event for event in reversed(journal.timeline(found.id)) if shown_in_timeline(event)]
     return page(
         request,
@@ -186,10 +191,12 @@ def _doubt(watched: Watched | None, at: float) -> str:
     return f"nothing was evaluated for {duration(late)}" if late > _LATE_SECONDS else ""
 
 
-def _charts(console: Console, found: Incident, alerts: Sequence[AlertRecord]) -> tuple[list[ChartView], str]:
-    """The charts of an incident, deviations first, and why there is none."""
+def _bands(
+    console: Console, found: Incident, alerts: Sequence[AlertRecord]
+) -> tuple[list[tuple[Band, tuple[float, float]]], str]:
+    """What the charts of an incident draw, each with the span of its alert, deviations first; and why there is none."""
     now = console.clock()
-    charts: list[ChartView] = []
+    bands: list[tuple[Band, tuple[float, float]]] = []
     titles: set[str] = set()
     problem = ""
     for alert in sorted(alerts, key=lambda one: (one.kind != "deviation", one.starts_at)):
@@ -209,29 +216,26 @@ def _charts(console: Console, found: Incident, alerts: Sequence[AlertRecord]) ->
         if band is None or band.title in titles:
             continue
         titles.add(band.title)
-        view = _chart(band, (alert.starts_at, at if end is None else end), f"chart-{len(charts)}")
-        if view is not None:
-            charts.append(view)
-        if len(charts) == _CHARTS:
+        if drawable(band):
+            bands.append((band, (alert.starts_at, at if end is None else end)))
+        if len(bands) == _CHARTS:
             break
-    return charts, "" if charts else problem
+    return bands, "" if bands else problem
 
 
-def _chart(band: Band, span: tuple[float, float], prefix: str) -> ChartView | None:
-    wide = band_chart(band, span=span, prefix=prefix)
-    if not wide:
-        return None
+def _chart(band: Band, span: tuple[float, float], prefix: str, dots: Sequence[Dot]) -> ChartView:
     value, low, high = _final(band.observed), _final(band.lower), _final(band.upper)
     has_band = low is not None and high is not None
     return ChartView(
         title=band.title,
-        wide=wide,
-        narrow=band_chart(band, span=span, width=380, height=220, prefix=f"{prefix}-narrow"),
+        wide=band_chart(band, span=span, dots=dots, prefix=prefix),
+        narrow=band_chart(band, span=span, dots=dots, width=380, height=220, prefix=f"{prefix}-narrow"),
         observed=human(value, band.unit),
         expected=f"{human(low, band.unit)} to {human(high, band.unit)}" if has_band else "",
         threshold="" if band.threshold is None else f"{band.op} {human(band.threshold, band.unit)}",
         outside=value is not None and low is not None and high is not None and not low <= value <= high,
         band=has_band,
+        dots=len(dots),
     )
 
 

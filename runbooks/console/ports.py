@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runbooks.records import AlertRecord
+from watchkeeper.stores.exemplars import Exemplar
 from watchkeeper.traces import Span, Trace, TraceSummary
 from watchkeeper.traces.store import Graph, Search
 
@@ -28,7 +29,7 @@ class Band:
 
     `times` are seconds since the epoch, rising; the other sequences are empty or as long as `times`, with NaN where
     a value is missing. `unit` is the text of a `watchkeeper.units.Unit`. `threshold` is the alert's, `op` its
-    comparison.
+    comparison. `exemplars` are of what was observed; with `plotted` their values are of the same unit.
     """
 
     title: str
@@ -40,6 +41,8 @@ class Band:
     upper: Sequence[float] = ()
     threshold: float | None = None
     op: str = ">"
+    exemplars: Sequence[Exemplar] = ()
+    plotted: bool = False
 
 
 class BandSource(Protocol):
@@ -112,6 +115,10 @@ class TraceSource(Protocol):
 
     def find(self, prefix: str) -> list[str]:
         """Ids that begin with a text."""
+        ...
+
+    def summaries(self, trace_ids: Sequence[str]) -> list[TraceSummary]:
+        """Those of the traces that are kept, in the order of the ids."""
         ...
 
     def search(self, asked: Search) -> list[TraceSummary]:

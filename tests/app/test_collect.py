@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -12,7 +13,9 @@ from tests.collectors.helpers import application
 from watchkeeper.app.commands import collect_test
 from watchkeeper.app.commands.collect import command
 from watchkeeper.app.commands.collect_plain import plain
+from watchkeeper.app.commands.collect_run import _receivers, run
 from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.settings import OtlpPush, PushSettings, Seconds, Settings
 
 
 def _run(*arguments: str) -> str:
@@ -115,3 +118,35 @@ def test_a_plain_command_line_is_understood_as_click_does(words: list[str]) -> N
 )
 def test_any_other_is_left_to_click(words: list[str]) -> None:
     assert plain(words) is None
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_a_timeout_that_is_none_is_wrong_usage(settings: Path, seconds: str) -> None:
+    _write(settings, "http://127.0.0.1:1/metrics")
+    with pytest.raises(click.BadParameter, match="is not longer than 0 seconds"):
+        _run("test", "app", "--config", str(settings), "--timeout", seconds)
+
+
+def test_a_target_that_is_dead_costs_once_its_exit_code_and_nothing_else(
+    settings: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with application(text=TEXT) as app:
+        _write(settings, app.url)
+        with settings.open("a") as file:
+            file.write("  - {name: dead, system: redis, url: 'redis://127.0.0.1:1'}\n")
+        assert run(str(settings), None, True, ()) == 3
+    out, err = capfdbinary.readouterr()
+    assert b"requests_total" in out and b'watchkeeper_target_up{target="dead",target_system="redis"} 0.0' in out
+    assert err == b"watchkeeper: target dead: Redis at 127.0.0.1:1: connection refused\n"
+
+
+def test_series_that_go_on_are_not_ended_by_new_settings() -> None:
+    def pushed(**fields: object) -> Settings:
+        return Settings(push=PushSettings(**fields))  # type: ignore[arg-type]
+
+    one = _receivers(pushed(textfile="a.prom"))
+    assert one == _receivers(pushed(textfile="a.prom", interval=Seconds(3)))
+    assert one != _receivers(pushed(textfile="b.prom"))
+    assert one != _receivers(Settings())
+    here, there = (_receivers(pushed(otlp=OtlpPush(url=f"http://{host}"))) for host in ("here", "there"))
+    assert here != there

@@ -15,7 +15,10 @@ import pytest
 
 from tests.servers import free_port, wait_until
 from tests.traces.support import TRACE, otlp
+from watchkeeper.app.load import load_everything
+from watchkeeper.app.loop import Loop
 from watchkeeper.clock import now
+from watchkeeper.settings import Settings, Target, TraceSettings
 
 MAIN = "from watchkeeper.app.cli import main; main()"
 
@@ -69,18 +72,32 @@ def test_what_was_accepted_is_there_after_a_kill(tmp_path: Path, address: str) -
     )
     assert done.returncode == 0, done.stderr
     assert "step 1" in done.stdout
+
+
+@pytest.mark.long
+def test_the_next_one_shows_what_the_last_one_took(tmp_path: Path, address: str) -> None:
+    (tmp_path / "watchkeeper.yaml").write_text("targets:\n  - {name: this-host, system: host}\n")
+    with up(tmp_path, address) as process:
+        assert ask(address, "/v1/traces", otlp(3, at=now()))[0] == 200
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     with up(tmp_path, address):
         assert "step 1" in ask(address, f"/traces/{TRACE}")[1]
 
 
 def test_traces_can_be_switched_off(tmp_path: Path, address: str) -> None:
-    (tmp_path / "watchkeeper.yaml").write_text(
-        "targets:\n  - {name: this-host, system: host}\ntraces: {enabled: false}\n"
+    settings = Settings(
+        data=str(tmp_path), targets=(Target(name="h", system="host"),), traces=TraceSettings(enabled=False)
     )
-    with up(tmp_path, address):
+    loop = Loop(load_everything(settings), listen=address)
+    try:
+        loop.start()
         assert ask(address, "/v1/traces", otlp(1, at=now())) == (
             404,
             "traces are not kept here: set traces.enabled in the settings\n",
         )
         assert "traces" not in ask(address, "/readyz")[1]
-    assert not (tmp_path / "watchkeeper-data" / "traces.sqlite").exists()
+        assert loop.exemplars is None, "they would lead nowhere"
+    finally:
+        loop.stop()
+    assert not (tmp_path / "traces.sqlite").exists()

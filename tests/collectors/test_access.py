@@ -4,7 +4,9 @@ import base64
 import contextlib
 import http.client
 import logging
+import socket
 import ssl
+import struct
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from tests.servers.prometheus import PrometheusServer
 from tests.servers.tls import Authority
 from watchkeeper.errors import SettingsError
 from watchkeeper.settings import Access, Secret, Tls
+from watchkeeper.tls import client_context
 
 
 @contextlib.contextmanager
@@ -106,6 +109,16 @@ def test_a_rotated_secret_is_picked_up_and_a_missing_one_opens_nothing(secret: P
         assert _status(server, authorization="Bearer ") == 401
 
 
+def test_an_empty_secret_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WK_TOKEN", "sesame")
+    guard = Guard(Access(bearer=Secret(env="WK_TOKEN")))
+    assert guard.allows("Bearer sesame")
+    monkeypatch.setenv("WK_TOKEN", "")
+    assert not guard.allows("Bearer ") and not guard.allows("bearer")
+    with pytest.raises(SettingsError, match="the secret in WK_TOKEN is empty"):
+        Guard(Access(bearer=Secret(env="WK_TOKEN")))
+
+
 def test_a_secret_that_cannot_be_read_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot read"):
         Guard(Access(bearer=Secret(file=str(tmp_path / "nowhere"))))
@@ -136,7 +149,7 @@ def _once(server: Server, context: ssl.SSLContext) -> bytes:
 def test_scrapes_over_tls_keep_their_connection(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with _serving(_tls(authority)) as server:
-        connection = _connect(server, ssl.create_default_context(cafile=str(authority.file)))
+        connection = _connect(server, client_context(str(authority.file)))
         bodies = [_get(connection) for _ in range(5)]
         connection.close()
     assert server.scheme == "https"
@@ -146,7 +159,7 @@ def test_scrapes_over_tls_keep_their_connection(tmp_path: Path) -> None:
 def test_a_client_must_show_a_certificate_where_that_is_asked(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with _serving(_tls(authority, client_ca=str(authority.file))) as server:
-        context = ssl.create_default_context(cafile=str(authority.file))
+        context = client_context(str(authority.file))
         with pytest.raises(OSError):
             _once(server, context)
         client = authority.issue("DNS:client")
@@ -158,7 +171,7 @@ def test_a_client_of_another_authority_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     authority, other = Authority(tmp_path), Authority(tmp_path / "other")
     with _serving(_tls(authority, client_ca=str(authority.file))) as server:
-        context = ssl.create_default_context(cafile=str(authority.file))
+        context = client_context(str(authority.file))
         stranger = other.issue("DNS:client")
         context.load_cert_chain(stranger.file, stranger.key)
         with pytest.raises(OSError):
@@ -166,7 +179,7 @@ def test_a_client_of_another_authority_is_refused(tmp_path: Path) -> None:
 
 
 def _serial(server: Server, authority: Authority) -> str:
-    connection = _connect(server, ssl.create_default_context(cafile=str(authority.file)))
+    connection = _connect(server, client_context(str(authority.file)))
     connection.connect()
     shown = connection.sock.getpeercert()
     connection.close()
@@ -250,3 +263,27 @@ def test_listening_to_everybody_without_access_is_a_warning(
 )
 def test_loopback_is_known(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+def test_handshakes_that_hang_keep_nobody_out(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = client_context(str(authority.file))
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(_serving(_tls(authority)))
+        for _ in range(50):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
+        assert b"node_load1" in _once(server, context)
+
+
+def test_a_client_that_is_gone_before_its_handshake_is_no_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = Authority(tmp_path)
+    context = client_context(str(authority.file))
+    with _serving(_tls(authority)) as server:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no end
+        assert b"node_load1" in _once(server, context)
+    assert [one.message for one in caplog.records if one.levelno >= logging.WARNING] == []

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import resource
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -157,7 +161,10 @@ def test_clients_that_send_nothing_cost_no_thread(listening: Connections) -> Non
         assert sum(thread.name == "metrics" for thread in threading.enumerate()) <= 8
 
 
-def test_a_client_that_does_not_read_costs_no_thread(listening: Connections, site: _Site) -> None:
+def test_a_client_that_does_not_read_costs_no_thread(
+    listening: Connections, site: _Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_WAITING_BYTES", 10**9)
     site.body = b"x" * 20_000_000
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(_client(listening)) for _ in range(12)]
@@ -169,6 +176,80 @@ def test_a_client_that_does_not_read_costs_no_thread(listening: Connections, sit
             sock.sendall(GET)
             assert _answer(sock)[1] == b"hello\n"
         assert len(_answer(slow[0])[1]) == 20_000_000  # and it gets all of it when it does
+
+
+def test_answers_that_wait_for_their_clients_are_bounded_in_memory(listening: Connections, site: _Site) -> None:
+    site.body = b"x" * 20_000_000
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for number in range(3):
+            slow.append(stack.enter_context(_client(listening)))
+            slow[-1].sendall(GET)
+            wait_until(lambda n=number: len(site.asked) == n + 1)  # type: ignore[misc]
+        assert len(_answer(slow[-1])[1]) == 20_000_000
+        with contextlib.suppress(ConnectionResetError):
+            assert len(_rest(slow[0])) < 20_000_000  # who has waited longest was let go
+
+
+def test_a_client_that_has_sent_all_it_will_is_answered(listening: Connections) -> None:
+    with _client(listening) as sock:
+        sock.sendall(GET)
+        sock.shutdown(socket.SHUT_WR)
+        assert _rest(sock).endswith(b"hello\n")
+
+
+def test_requests_that_are_never_finished_keep_nobody_out(
+    listening: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    with contextlib.ExitStack() as stack:
+        unfinished = []
+        for number in range(2):
+            unfinished.append(stack.enter_context(_client(listening)))
+            unfinished[-1].sendall(GET[:9])
+            wait_until(lambda n=number: len([one for one in listening._open.values() if one.buffer]) == n + 1)  # type: ignore[misc]
+        with _client(listening) as sock:
+            sock.sendall(GET)
+            assert _answer(sock)[1] == b"hello\n"
+        assert _rest(unfinished[0]) == b""
+
+
+def test_without_descriptors_it_waits_and_says_so_once(
+    listening: Connections, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[float] = []
+    make_room = listening._make_room
+
+    def counted() -> bool:
+        tries.append(time.monotonic())
+        return make_room()
+
+    monkeypatch.setattr(listening, "_make_room", counted)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as sock:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            sock.settimeout(10)
+            sock.connect(("127.0.0.1", listening.port))
+            sock.sendall(GET)
+            wait_until(lambda: len(tries) >= 4)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert _answer(sock)[1] == b"hello\n"
+    assert tries[3] - tries[0] > 0.2  # it does not run in circles
+    assert len([one for one in caplog.records if one.levelno == logging.ERROR]) == 1
+
+
+def test_clients_leave_half_of_the_descriptors_to_the_targets(site: _Site) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 40, hard))
+    try:
+        running = Connections("127.0.0.1", 0, site, lambda: None, 8)
+        assert running._share == (used + 40) // 2
+        running.stop(0.1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_head_that_does_not_end_is_given_up(listening: Connections, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,3 +309,16 @@ def test_stop_lets_the_running_answer_out_and_closes_the_rest(site: _Site) -> No
     assert not running._running
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", running.port), timeout=1)
+
+
+def test_what_runs_long_is_hurried_when_two_thirds_of_the_time_are_over(site: _Site) -> None:
+    running = Connections("127.0.0.1", 0, site, lambda: None, 8)
+    running.start()
+    site.gate.clear()
+    with _client(running) as busy:
+        busy.sendall(b"GET /wait HTTP/1.1\r\n\r\n")
+        wait_until(lambda: "/wait" in site.asked)
+        begun = time.monotonic()
+        running.stop(1.5, hurry=site.gate.set)
+        assert 0.9 < time.monotonic() - begun < 1.5
+        assert _rest(busy).endswith(b"hello\n")

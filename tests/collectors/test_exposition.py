@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from collectors import http
-from collectors.exposition import COLLECTOR, Parser
 from collectors.encoding import encode
+from collectors.exposition import COLLECTOR, Parser
 from tests.collectors.helpers import application, parsed, silent_port, target
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError

@@ -297,6 +297,21 @@ def test_sigterm_in_mid_scrape_lets_it_end(app: Application, tmp_path: Path) -> 
     assert "requests_total 1.0" in answers[0]
 
 
+def test_sigterm_gives_up_a_read_that_hangs_and_answers_its_scrape(app: Application, tmp_path: Path) -> None:
+    with _process(tmp_path, _settings(app).replace("10s", "60s")) as (process, url, _):
+        app.gate.clear()
+        answers: list[str] = []
+        scrape = threading.Thread(target=lambda: answers.append(http.get_text(f"{url}/metrics")))
+        scrape.start()
+        wait_until(lambda: app.requests == 1)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert time.monotonic() - begun < 8
+        scrape.join()
+    assert 'watchkeeper_target_up{target="app",target_system="shop"} 0.0' in answers[0]
+
+
 def test_sighup_takes_new_targets_and_access_without_a_gap(app: Application, tmp_path: Path) -> None:
     with _process(tmp_path, _settings(app, "log: {format: json}\n")) as (process, url, log):
         reads = 'watchkeeper_target_reads_total{target="app",target_system="shop"}'

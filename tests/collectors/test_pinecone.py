@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from collectors.families import Family
 from collectors.pinecone import COLLECTOR, Ledger, PineconeSession
@@ -98,6 +99,19 @@ def test_everything_declared_is_emitted_and_nothing_else() -> None:
     for families in (plain, full):
         check_declared(families, COLLECTOR.signals)
     assert _names(plain) | _names(full) == {signal.name for signal in COLLECTOR.signals}
+
+
+def test_calls_are_forecast_from_what_a_reading_took_and_their_price_is_unknown() -> None:
+    with pinecone() as (api, _, _):
+        one = target("forecast", "pinecone", api.url, password=Secret(env="PINECONE_API_KEY"))
+        assert COLLECTOR.cost is not None
+        assert COLLECTOR.cost(one, 15.0).calls_per_day == 3000  # before anything is known, the limit
+        PineconeSession(one).read(monotonic() + 5)
+        cost = COLLECTOR.cost(one, 15.0)
+        assert cost.calls_per_day == 288 * 3  # the list and two indexes, every five minutes
+        assert cost.usd_per_call is None and cost.usd_per_month is None and "2026" in cost.source
+        assert COLLECTOR.cost(one, 600.0).calls_per_day == 144 * 3
+        assert COLLECTOR.cost(structs.replace(one, options={"interval": "10s"}), 15.0).calls_per_day == 3000
 
 
 def test_without_a_project_the_indexes_are_asked_themselves() -> None:

@@ -222,7 +222,15 @@ def test_a_server_that_does_not_know_the_password_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [b"", b"r=other,s=c2FsdA==,i=4096", b"r=NONCE,s=c2FsdA==,i=99999999999", b"r=NONCE,s=?,i=1"]
+    "first",
+    [
+        b"",
+        b"r=NONCE,s=c2FsdA==,i=2147483647",
+        b"r=NONCE,s=c2FsdA==,i=4096",
+        b"r=other,s=c2FsdA==,i=4096",
+        b"r=NONCE,s=c2FsdA==,i=99999999999",
+        b"r=NONCE,s=?,i=1",
+    ],
 )
 def test_a_challenge_that_is_none_is_refused(first: bytes) -> None:
     scram = Scram("pencil")
@@ -255,15 +263,18 @@ def _impostor(*replies: bytes) -> Iterator[int]:
 
 _OK = b"R\0\0\0\x08\0\0\0\0"
 _READY = b"Z\0\0\0\x05I"
+_SASL = b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"
 
 
 @pytest.mark.parametrize(
     "replies, message",
     [
-        ((), "closed the connection"),
+        ((), "closed the connection|reset by peer"),
         ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), "no PostgreSQL message"),
         ((b"X\0\0\0\x04",), "does not speak PostgreSQL's protocol"),
         ((b"R\0\0\0\x08\0\0\0\x07",), "asks for a login other than"),
+        ((_SASL, _READY), "does not speak PostgreSQL's protocol"),
+        ((_SASL, _OK + _READY), "without proving that it knows the password"),
         ((_OK + b"S\0\0\0\x04" + _READY, b"D\x7f\xff\xff\xff"), "larger than 16 MiB"),
         ((_OK + _READY, b"T\0\0\0\x06\0\x01"), "closed the connection|cannot be read"),
         ((_OK + _READY, b"C\0\0\0\x04" * 40 + _READY), "cannot be read"),

@@ -24,7 +24,7 @@ from tests.servers.otlp import OtlpReceiver
 from watchkeeper.errors import SettingsError
 from watchkeeper.settings import OtlpPush, PushSettings, RemoteWrite, Seconds, Secret, Target, parse
 from watchkeeper.spool import SpoolError
-from watchkeeper.systems.watchkeeper import SIGNALS
+from watchkeeper.systems.watchkeeper_signals import SIGNALS
 
 
 @pytest.fixture

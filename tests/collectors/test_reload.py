@@ -4,9 +4,11 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from collectors import reload
 from collectors.reload import Reloader
 from collectors.runtime import Sidecar
 from tests.collectors.helpers import Application, application, parsed, target
@@ -39,6 +41,11 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reload, "_SETTLE_SECONDS", 0.01)
+
+
 def _write(path: Path, *names: str) -> None:
     path.write_text("targets:\n" + "".join(f"  - {{name: {name}, system: host}}\n" for name in names))
 
@@ -66,6 +73,33 @@ def test_a_file_that_says_the_same_is_left(path: Path) -> None:
     os.utime(path, (1.0, 1.0))
     reloader.check()
     assert taken.names == []
+
+
+def test_a_change_that_keeps_time_and_size_is_seen(path: Path) -> None:
+    """As when a file may be read again."""
+    taken = _Taken()
+    before = path.stat()
+    reloader = _reloader(path, taken)
+    _write(path, "two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    reloader.check()
+    assert taken.names == [["two"]]
+
+
+def test_a_file_that_is_being_written_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = _Taken()
+    reloader = _reloader(path, taken)
+    names = ["two", "three", "four"]
+    path.write_text("targets:\n")
+
+    def write(seconds: float) -> None:
+        if names:
+            with path.open("a") as file:
+                file.write(f"  - {{name: {names.pop(0)}, system: host}}\n")
+
+    monkeypatch.setattr(reload, "time", SimpleNamespace(sleep=write))
+    reloader.check()
+    assert taken.names == [["two", "three", "four"]]
 
 
 def test_a_request_reads_the_file_in_any_case(path: Path) -> None:

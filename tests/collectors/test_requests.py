@@ -68,7 +68,8 @@ def test_the_answer_is_packed_for_those_who_want_it(accepted: str, packed: bool)
 
 
 @pytest.mark.parametrize(
-    "text, budget", [("1", 0.9), ("60", 59.5), ("0", None), ("-1", None), ("nan", None), ("inf", None)]
+    "text, budget",
+    [("1", 0.9), ("0.3", 0.27), ("0.001", 0.25), ("60", 59.5), ("0", None), ("-1", None), ("nan", None), ("inf", None)],
 )
 def test_the_answer_leaves_before_the_scrape_timeout(text: str, budget: float | None) -> None:
     assert parse_request(_head(X_Prometheus_Scrape_Timeout_Seconds=text)).budget == budget
@@ -99,6 +100,9 @@ def test_a_proxys_form_of_the_address_is_understood() -> None:
         (b"GET /metrics", 400),
         (b"GET  /metrics HTTP/1.1", 400),
         (b"GET /metrics HTTP/2.0", 400),
+        (b"GET /metrics HTTP/1.12", 400),
+        (b"GET /metrics HTTP/1.1\nHost: x", 400),
+        (b"GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b", 400),
         (b"GET /\x01 HTTP/1.1", 400),
         (b"GET /\xc3\xa9 HTTP/1.1", 400),
         (b"GET http://[ HTTP/1.1", 400),
@@ -110,7 +114,11 @@ def test_a_proxys_form_of_the_address_is_understood() -> None:
         (b"GET / HTTP/1.1\r\nno colon", 400),
         (b"GET / HTTP/1.1\r\nA: x\ny", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: 5", 413),
+        (b"GET / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 5", 413),
+        (b"GET / HTTP/1.1\r\nContent-Length: +0", 413),
         (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked", 413),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding:", 413),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: identity\r\nContent-Length: 0", 413),
         (b"GET / HTTP/1.1" + b"\r\nA: x" * 101, 431),
     ],
 )

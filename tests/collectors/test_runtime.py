@@ -182,7 +182,7 @@ def test_once_gives_what_a_scrape_would_expose() -> None:
 
 
 def test_the_sidecar_emits_what_its_system_declares(sidecars: list[Sidecar]) -> None:
-    from watchkeeper.systems.watchkeeper import SIGNALS
+    from watchkeeper.systems.watchkeeper_signals import SIGNALS
 
     with application() as app:
         emitted = parsed(_open(sidecars, target("app", "shop", app.url)).scrape())
@@ -237,3 +237,87 @@ def test_a_connected_session_is_read_in_the_thread_of_the_scrape(sidecars: list[
     # Nothing is connected at first; then one of them, for the others must be read meanwhile.
     assert sessions["this-host"].threads == ["lane-this-host", threading.current_thread().name]
     assert sessions["other"].threads == ["lane-other", "lane-other"]
+
+
+class _Closing(_Session):
+    """A session that takes its time to close, and notes whether it is aborted meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing, self.go_on = threading.Event(), threading.Event()
+
+    def read(self, deadline: float) -> Sequence[Family]:
+        raise OSError("it broke")
+
+    def abort(self) -> None:
+        self.threads.append("aborted")
+
+    def close(self) -> None:
+        self.closing.set()
+        self.go_on.wait(10)
+
+
+def test_a_session_that_is_being_closed_is_not_aborted(sidecars: list[Sidecar]) -> None:
+    """What it shuts down could be the descriptor of another's socket by then."""
+    lane = _open(sidecars, target("this-host", "host")).lane("this-host")
+    session = _Closing()
+    lane.collector = replace(lane.collector, open=lambda _: session)
+    lane.begin(0.05)
+    assert session.closing.wait(5)
+    with lane._lock:
+        lane._session = session  # as the watchdog saw it a moment before
+    flight = lane._flight
+    assert flight is not None
+    wait_until(lambda: time.monotonic() > flight.deadline)
+    lane.expire(flight)
+    assert flight.overdue and session.threads == []
+    session.go_on.set()
+
+
+def test_a_late_read_of_a_target_that_is_gone_leaves_no_thread(sidecars: list[Sidecar]) -> None:
+    sidecar = _open(sidecars, target("gone-host", "host"))
+    lane = sidecar.lane("gone-host")
+    sidecar.scrape()
+    sidecar.replace([])
+    wait_until(lambda: not _threads("lane-gone-host"))
+    assert lane.result(lane.begin()).up  # by a scrape that began before
+    wait_until(lambda: not _threads("lane-gone-host"))
+
+
+def _threads(name: str) -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == name]
+
+
+def test_a_session_that_fails_to_abort_does_not_end_the_watchdog(sidecars: list[Sidecar]) -> None:
+    class Failing(_Session):
+        def __init__(self) -> None:
+            super().__init__()
+            self.release = threading.Event()
+
+        def read(self, deadline: float) -> Sequence[Family]:
+            self.release.wait(10)
+            return []
+
+        def abort(self) -> None:
+            self.release.set()
+            raise ValueError("a mistake of ours")
+
+    sidecar = _open(sidecars, target("this-host", "host"))
+    lane = sidecar.lane("this-host")
+    for _ in range(2):
+        lane._session = Failing()
+        assert b'watchkeeper_target_up{target="this-host",target_system="host"} 0.0' in sidecar.scrape(timeout=0.1)
+    assert lane.failures == 2
+
+
+def test_giving_up_answers_those_who_wait(sidecars: list[Sidecar]) -> None:
+    with application() as app:
+        app.gate.clear()
+        sidecar = _open(sidecars, target("app", "shop", app.url, timeout=60.0))
+        answers: list[bytes] = []
+        scrape = threading.Thread(target=lambda: answers.append(sidecar.scrape()))
+        scrape.start()
+        wait_until(lambda: app.requests == 1)
+        sidecar.give_up()
+        scrape.join(5)
+    assert b'watchkeeper_target_up{target="app",target_system="shop"} 0.0' in answers[0]

@@ -108,6 +108,7 @@ def test_calls_of_openais_client_have_tokens_and_cost(traced: Traced, difference
     openai = pytest.importorskip("openai")
     instrumentation = pytest.importorskip("opentelemetry.instrumentation.genai.openai")
     instrument_openai(tracer_provider=traced.provider)
+    instrument_openai(tracer_provider=traced.provider)  # the second time changes nothing
     try:
         with _api(OPENAI_ANSWER) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as client:
             client.chat.completions.create(model="gpt-4.1", messages=[{"role": "user", "content": PROMPT}])
@@ -160,6 +161,7 @@ def test_requests_of_fastapi_are_counted_by_route(traced: Traced, difference: Di
         return {"number": number}
 
     instrument_fastapi(app, tracer_provider=traced.provider)
+    instrument_fastapi(app, tracer_provider=traced.provider)  # the second time changes nothing
     with client.TestClient(app) as asking:
         parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         assert asking.get("/orders/7", headers={"traceparent": parent}).status_code == 200
@@ -177,10 +179,16 @@ def test_requests_of_any_asgi_application_are_counted(traced: Traced, difference
     from starlette.testclient import TestClient
 
     app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("no", 500))])
-    with TestClient(instrument_asgi(app, tracer_provider=traced.provider)) as asking:
+    traced_app = instrument_asgi(app, tracer_provider=traced.provider)
+    assert instrument_asgi(traced_app, tracer_provider=traced.provider) is traced_app
+    with TestClient(traced_app) as asking:
         assert asking.get("/").status_code == 500
     assert [span.status.status_code.name for span in traced.exporter.get_finished_spans()] == ["ERROR"]
     assert _calls(difference, "GET /", "SERVER", "ERROR") + _calls(difference, "GET", "SERVER", "ERROR") == 1
+
+
+def _no_logging(**_: object) -> None:
+    pass
 
 
 def test_tasks_of_celery_are_one_trace_across_the_broker(traced: Traced, difference: Difference) -> None:
@@ -188,6 +196,7 @@ def test_tasks_of_celery_are_one_trace_across_the_broker(traced: Traced, differe
     testing = pytest.importorskip("celery.contrib.testing.worker")
     instrumentation = pytest.importorskip("opentelemetry.instrumentation.celery")
     app = celery.Celery("adapted", broker="memory://", backend="cache+memory://")
+    celery.signals.setup_logging.connect(_no_logging)  # Celery would set the level of the process's root logger
     level = logging.root.level
 
     @app.task(name="adapted.double")
@@ -196,6 +205,7 @@ def test_tasks_of_celery_are_one_trace_across_the_broker(traced: Traced, differe
 
     instrument_celery(tracer_provider=traced.provider)
     try:
+        instrument_celery(tracer_provider=traced.provider)  # the second time changes nothing
         with testing.start_worker(app, perform_ping_check=False, loglevel="ERROR"):
             assert double.delay(21).get(timeout=20) == 42
     finally:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+import watchkeeper.instrumentation
+
 _WITHOUT = """
 import sys
 class Missing:
@@ -46,6 +50,32 @@ def test_configure_tracing_says_what_to_install() -> None:
         "    print(error)\n"
     )
     assert "pip install 'watchkeeper[otel]'" in _run(script)
+
+
+_PACKAGES = {"collectors", "dashboards", "alerts", "detectors", "runbooks", "yaml", "msgspec", "click", "numpy", "rich"}
+_LIBRARIES = {"tenacity", "stamina", "pybreaker", "starlette", "fastapi", "celery", "openai", "anthropic"}
+
+
+@pytest.mark.parametrize("module", ["resilience", "adapters", "vitals"])
+def test_a_module_needs_neither_opentelemetry_nor_the_other_packages(module: str) -> None:
+    script = _WITHOUT.format(blocked=_PACKAGES | _LIBRARIES | {"opentelemetry", "genai_prices"})
+    assert (
+        _run(f"{script}import watchkeeper.instrumentation.{module} as found; print(len(found.__all__) > 0)") == "True"
+    )
+
+
+@pytest.mark.parametrize("module", ["spans", "sampling", "export"])
+def test_a_module_needs_opentelemetry_alone(module: str) -> None:
+    script = _WITHOUT.format(blocked=_PACKAGES | _LIBRARIES | {"genai_prices"})
+    assert (
+        _run(f"{script}import watchkeeper.instrumentation.{module} as found; print(len(found.__all__) > 0)") == "True"
+    )
+
+
+def test_every_module_is_found_from_the_package() -> None:
+    text = watchkeeper.instrumentation.__doc__ or ""
+    for module in ("resilience", "adapters", "vitals", "spans", "sampling"):
+        assert f"\n    {module} " in text
 
 
 def test_importing_loads_no_optional_and_no_heavy_library() -> None:

@@ -22,7 +22,8 @@ from watchkeeper.instrumentation import (
 from watchkeeper.signals import Histogram
 from watchkeeper.systems import agent_platform, resilience, traces, web_vitals
 
-SIGNALS = (*agent_platform.SIGNALS, *resilience.SIGNALS, *traces.SIGNALS, *web_vitals.SIGNALS)
+SPANS = (signal for signal in traces.SIGNALS if signal not in traces.SERVICE_GRAPH)
+SIGNALS = (*agent_platform.SIGNALS, *resilience.SIGNALS, *SPANS, *web_vitals.SIGNALS)
 
 
 def _text(url: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pybreaker
 import pytest
@@ -78,6 +79,53 @@ def test_the_callers_own_hook_is_still_called() -> None:
     assert seen == [1, 2]
 
 
+def test_watched_twice_is_counted_once(difference: Difference) -> None:
+    retrying = tenacity.Retrying(**FAST, reraise=True)  # type: ignore[arg-type]
+    watch_tenacity("second", watch_tenacity("first", retrying))
+    with pytest.raises(ConnectionError):
+        retrying(Flaky(9))
+    assert difference("resilience_retries_total", operation="first", error_type="ConnectionError") == 0
+    assert difference("resilience_retries_total", operation="second", error_type="ConnectionError") == 2
+    assert difference("resilience_retries_exhausted_total", operation="second", error_type="ConnectionError") == 1
+
+
+def test_coroutines_are_retried_with_hooks_that_are_coroutines(difference: Difference) -> None:
+    seen: list[int] = []
+
+    async def before_sleep(state: tenacity.RetryCallState) -> None:
+        await asyncio.sleep(0)
+        seen.append(state.attempt_number)
+
+    async def stop(state: tenacity.RetryCallState) -> bool:
+        await asyncio.sleep(0)
+        return state.attempt_number >= 3
+
+    flaky = Flaky(9)
+
+    @tenacity.retry(wait=FAST["wait"], stop=stop, before_sleep=before_sleep, reraise=True)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
+    async def charge() -> str:
+        return flaky()
+
+    watch_tenacity("async charge", charge)
+    with pytest.raises(ConnectionError):
+        asyncio.run(charge())
+    assert seen == [1, 2]
+    labels = {"operation": "async charge", "error_type": "ConnectionError"}
+    assert difference("resilience_retries_total", **labels) == 2
+    assert difference("resilience_retries_exhausted_total", **labels) == 1
+
+
+def test_a_watched_function_may_be_called_by_many_at_once(difference: Difference) -> None:
+    @tenacity.retry(**FAST)  # type: ignore[call-overload,untyped-decorator,unused-ignore]
+    def call(flaky: Flaky) -> str:
+        return flaky()
+
+    watch_tenacity("many", call)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, [Flaky(2) for _ in range(40)])) == ["done"] * 40
+    assert difference("resilience_retries_total", operation="many", error_type="ConnectionError") == 80
+
+
 def test_what_is_not_tenacitys_is_refused() -> None:
     with pytest.raises(DefinitionError, match="no Retrying object"):
         watch_tenacity("x", lambda: None)
@@ -128,6 +176,16 @@ def test_a_pybreaker_is_watched_through_its_life(difference: Difference) -> None
     assert pay() == "done"
     assert _state("payments") == {"closed": 1, "half_open": 0, "open": 0}
     assert difference("resilience_breaker_trips_total", breaker="payments") == 1
+
+
+def test_a_pybreaker_that_is_watched_twice_is_counted_once(difference: Difference) -> None:
+    breaker = pybreaker.CircuitBreaker(fail_max=1, reset_timeout=60)
+    assert watch_pybreaker("twice", watch_pybreaker("twice", breaker)) is breaker
+    for _ in range(2):
+        with pytest.raises(pybreaker.CircuitBreakerError):
+            breaker.call(Flaky(9))
+    assert difference("resilience_breaker_trips_total", breaker="twice") == 1
+    assert difference("resilience_breaker_rejected_calls_total", breaker="twice") == 1
 
 
 def test_any_breaker_can_tell_its_state(difference: Difference) -> None:
@@ -194,6 +252,41 @@ def test_coroutines_wait_without_blocking_their_loop() -> None:
     assert order == ["first in", "first out", "second in"]
 
 
+def test_a_waiter_that_is_cancelled_takes_no_place() -> None:
+    places = bulkhead("cancelled", limit=1, wait=60)
+
+    async def enter() -> None:
+        async with places:
+            await asyncio.sleep(60)
+
+    async def scene() -> None:
+        holder, waiter = asyncio.create_task(enter()), asyncio.create_task(enter())
+        labels = {"bulkhead": "cancelled"}
+        async with asyncio.timeout(10):
+            while REGISTRY.get_sample_value("resilience_bulkhead_waiting", labels) != 1:
+                await asyncio.sleep(0)
+        waiter.cancel()
+        holder.cancel()
+        await asyncio.gather(holder, waiter, return_exceptions=True)
+        for gauge in ("running", "waiting"):
+            assert REGISTRY.get_sample_value(f"resilience_bulkhead_{gauge}", labels) == 0
+        async with asyncio.timeout(5), places:
+            pass
+
+    asyncio.run(scene())
+
+
+def test_a_bulkhead_that_stands_where_it_is_used_is_one() -> None:
+    with (
+        bulkhead("inline", limit=1),
+        pytest.raises(BulkheadFullError),
+        bulkhead("inline", limit=1),
+    ):
+        pass
+    with pytest.raises(DefinitionError, match="inline: it has limit 1 and wait 0 already, not 2 and 0"):
+        bulkhead("inline", limit=2)
+
+
 def test_a_bulkhead_lets_somebody_in() -> None:
     with pytest.raises(DefinitionError, match="limit 0 lets nobody in"):
         bulkhead("none", limit=0)
@@ -204,6 +297,15 @@ def test_timeouts_are_counted_and_go_on(error: Exception, difference: Difference
     with pytest.raises(type(error)), count_timeouts("fetch"):
         raise error
     assert difference("resilience_timeouts_total", operation="fetch") == 1
+
+
+def test_timeouts_of_a_client_are_counted_when_they_are_named(difference: Difference) -> None:
+    class ClientTimeoutError(Exception):
+        pass
+
+    with pytest.raises(ClientTimeoutError), count_timeouts("ask", also=ClientTimeoutError):
+        raise ClientTimeoutError
+    assert difference("resilience_timeouts_total", operation="ask") == 1
 
 
 def test_other_errors_are_no_timeouts(difference: Difference) -> None:

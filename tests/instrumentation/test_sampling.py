@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 from opentelemetry import trace
@@ -24,6 +26,7 @@ class Sampled:
     tracer: Tracer
     exporter: InMemorySpanExporter
     provider: TracerProvider
+    processor: SamplingProcessor = field(init=False)
     now: float = 0.0
 
     def names(self) -> list[str]:
@@ -36,6 +39,7 @@ def sampled() -> Iterator[Sampled]:
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     found = Sampled(provider.get_tracer("test"), exporter, provider)
     processor = SamplingProcessor(SimpleSpanProcessor(exporter), Sampling(ratio=0, slow=1), clock=lambda: found.now)
+    found.processor = processor
     provider.add_span_processor(processor)
     yield found
     provider.shutdown()
@@ -82,6 +86,69 @@ def test_the_ratio_is_drawn_from_the_traces_id() -> None:
     assert not any(Sampling(ratio=0).decide(number, [])[0] for number in (0, 2**128 - 1))
 
 
+def test_kept_are_the_trace_ids_that_the_specification_keeps() -> None:
+    # R >= T: with a tenth, the last 56 bits are at least 0.9 of their range. What stands before them does not matter.
+    threshold = int(0.9 * 2**56)
+    tenth = Sampling(ratio=0.1)
+    assert tenth.decide(threshold + 2**16, [])[0]
+    assert not tenth.decide((0xFF << 56) + threshold - 2**16, [])[0]
+
+
+def test_what_begins_after_the_end_of_its_trace_follows_it(sampled: Sampled, difference: Difference) -> None:
+    root = sampled.tracer.start_span("root")
+    around = trace.set_span_in_context(root)
+    root.set_status(Status(StatusCode.ERROR))
+    root.end()
+    sampled.tracer.start_span("background", around).end()
+    assert sampled.names() == ["background", "root"]
+    assert difference("watchkeeper_trace_decisions_total", decision="kept", reason="error") == 1
+
+
+def test_an_error_after_its_trace_was_dropped_is_kept_with_what_follows(sampled: Sampled) -> None:
+    root = sampled.tracer.start_span("root")
+    around = trace.set_span_in_context(root)
+    root.end()
+    late = sampled.tracer.start_span("late", around)
+    late.set_status(Status(StatusCode.ERROR))
+    late.end()
+    sampled.tracer.start_span("later", around).end()
+    assert sampled.names() == ["late", "later"]
+
+
+def test_a_span_that_ends_in_another_thread_closes_its_trace(sampled: Sampled) -> None:
+    spans = [sampled.tracer.start_span("root")]
+    spans[0].set_status(Status(StatusCode.ERROR))
+    around = trace.set_span_in_context(spans[0])
+    spans += [sampled.tracer.start_span("part", around) for _ in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda span: span.end(), spans))
+    assert len(sampled.names()) == 201
+    assert not sampled.processor._open
+
+
+def test_a_span_that_ends_while_another_is_being_noted_does_not_lock() -> None:
+    """The garbage collector closes generators, and with them spans, wherever memory is taken."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    inner: list[trace.Span] = []
+
+    def collected() -> float:
+        if inner:
+            inner.pop().end()
+        return 0.0
+
+    provider.add_span_processor(SamplingProcessor(SimpleSpanProcessor(InMemorySpanExporter()), clock=collected))
+    tracer = provider.get_tracer("test")
+    inner.append(tracer.start_span("inner"))
+    done = threading.Event()
+
+    def outer() -> None:
+        tracer.start_span("outer").end()
+        done.set()
+
+    threading.Thread(target=outer, daemon=True).start()
+    assert done.wait(10)
+
+
 def test_a_late_span_follows_its_trace(sampled: Sampled) -> None:
     root = sampled.tracer.start_span("root", start_time=SECOND)
     late = sampled.tracer.start_span("late", trace.set_span_in_context(root), start_time=SECOND)
@@ -103,11 +170,10 @@ def test_a_trace_that_never_ends_is_decided_by_the_clock(sampled: Sampled) -> No
 
 
 def test_memory_is_bounded(sampled: Sampled) -> None:
-    processor = sampled.provider._active_span_processor._span_processors[0]
     for _ in range(3000):
         sampled.tracer.start_span("never ends")
-    assert isinstance(processor, SamplingProcessor)
-    assert len(processor._open) <= 2001
+    assert len(sampled.processor._open) <= 2001
+    assert len(sampled.processor._decided) <= 10_001
 
 
 def test_a_flush_decides_what_is_open(sampled: Sampled) -> None:
@@ -122,3 +188,5 @@ def test_a_flush_decides_what_is_open(sampled: Sampled) -> None:
 def test_a_ratio_that_is_none_is_refused() -> None:
     with pytest.raises(DefinitionError, match="not between 0 and 1"):
         Sampling(ratio=2)
+    with pytest.raises(DefinitionError, match="no number of seconds"):
+        Sampling(slow=float("nan"))

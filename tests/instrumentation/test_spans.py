@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -149,3 +149,40 @@ def test_our_own_spans_are_not_counted_twice(provider: TracerProvider, differenc
 def test_other_spans_are_no_calls_of_models(provider: TracerProvider, difference: Difference) -> None:
     _call(provider, {**BY_OPENAI, "gen_ai.operation.name": "execute_tool"})
     assert difference("gen_ai_client_operation_duration_seconds_count", **MODEL, error_type="") == 0
+
+
+def test_a_call_within_a_call_is_paid_once(provider: TracerProvider, difference: Difference) -> None:
+    """A framework makes a span of the call, and so does the client that it uses."""
+    processor = GenAiProcessor()
+    provider.add_span_processor(processor)
+    tokens = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
+    framework, client = provider.get_tracer("framework"), provider.get_tracer("client")
+    with framework.start_as_current_span("chat", attributes={**BY_OPENAI, **tokens}):
+        client.start_span("chat", attributes={**BY_OPENAI, **tokens}).end()
+    assert difference("gen_ai_client_token_usage_sum", **MODEL, gen_ai_token_type="input") == 10
+    assert difference("gen_ai_client_operation_duration_seconds_count", **MODEL, error_type="") == 1
+    for _ in range(10_100):
+        client.start_span("never ends", set_span_in_context(framework.start_span("chat", attributes=BY_OPENAI)))
+    assert len(processor._nested) <= 10_000
+
+
+@pytest.mark.parametrize("hostile", [{"gen_ai.usage.input_tokens": "many"}, {"gen_ai.usage.reasoning_tokens": "x"}])
+def test_what_others_write_into_a_span_fails_nobody(
+    provider: TracerProvider, difference: Difference, hostile: Mapping[str, str]
+) -> None:
+    tokens: dict[str, str | int] = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
+    _call(provider, {**BY_OPENAI, **tokens, **hostile})
+    labels = {"gen_ai_provider_name": "openai", "gen_ai_request_model": "gpt-4.1"}
+    assert difference("watchkeeper_gen_ai_unpriced_calls_total", **labels) == 1
+
+
+def test_a_failure_in_counting_does_not_reach_the_program(
+    provider: TracerProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("prices are gone")
+
+    monkeypatch.setattr("watchkeeper.instrumentation.spans.price", broken)
+    caplog.set_level("WARNING")
+    _call(provider, {**BY_OPENAI, "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1})
+    assert "cannot be counted: RuntimeError: prices are gone" in caplog.text

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from examples.servers.process import free_port, wait_until
 from tests.instrumentation.conftest import Difference
@@ -76,6 +77,10 @@ def test_other_events_are_left_alone(vitals: WebVitals) -> None:
         (_request(_event("made_up", 1)), "not_a_vital"),
         (_request(_event("lcp", -1)), "impossible_value"),
         (_request(_event("lcp", 1e300)), "impossible_value"),
+        (_request(_event("lcp", 10**4000)), "impossible_value"),
+        (b'{"resourceLogs": null}', "not_otlp"),
+        (_request(_event("lcp", 7)).replace(b"7", b"NaN"), "impossible_value"),
+        (_request(_event("lcp", 7)).replace(b'"doubleValue": 7', b'"intValue": "' + b"9" * 5000 + b'"'), "not_otlp"),
         (_request(*[_event("lcp", 1)] * 51), "too_many"),
         (None, "too_large"),
     ],
@@ -91,6 +96,37 @@ def test_over_http_a_refusal_is_400_and_counted(difference: Difference) -> None:
     assert client.get("/watchkeeper/v1/logs").status_code == 404
     assert difference("web_vitals_refused_total", reason="too_large") == 1
     assert difference("web_vitals_interaction_to_next_paint_seconds_count", page="other") == 1
+
+
+def test_a_page_of_another_origin_may_send_when_it_is_allowed() -> None:
+    app = web_vitals(origins=["https://shop.example/"])
+    client = TestClient(Starlette(routes=[Mount("/watchkeeper", app)]))
+    asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    answer = client.options("/watchkeeper/v1/logs", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+    assert answer.headers["access-control-allow-headers"] == "content-type"
+    sent = client.post("/watchkeeper/v1/logs", content=_request(_event("inp", 80)), headers=asked)
+    assert sent.headers["access-control-allow-origin"] == "https://shop.example"
+    for origin in ("https://evil.example", "null", ""):
+        refused = client.options("/watchkeeper/v1/logs", headers={**asked, "Origin": origin})
+        assert refused.status_code == 404
+        assert "access-control-allow-origin" not in refused.headers
+
+
+def test_a_parameter_may_span_several_parts_of_a_path(difference: Difference) -> None:
+    app = web_vitals(["/files/{rest:path}", "/orders/{id:int}"])
+    app.receive(_request(_event("lcp", 1000, "/files/a/b"), _event("lcp", 1000, "/orders/7")))
+    assert difference(f"{LCP}_count", page="/files/{rest:path}") == 1
+    assert difference(f"{LCP}_count", page="/orders/{id:int}") == 1
+
+
+def test_the_script_has_no_body_for_head_and_a_websocket_is_closed() -> None:
+    client = TestClient(Starlette(routes=[Mount("/watchkeeper", web_vitals())]))
+    assert client.head("/watchkeeper/vitals.js").content == b""
+    assert b"sendBeacon" in client.get("/watchkeeper/vitals.js").content
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/watchkeeper/v1/logs"):
+        pass
 
 
 @contextmanager

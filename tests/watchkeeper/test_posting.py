@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import need
 from tests.servers import otlp, tls
-from watchkeeper.posting import Answer, Poster, PostError, authorization
+from watchkeeper.posting import Answer, Poster, PostError, _masked, authorization
 
 
 def _post(url: str, timeout: float = 10.0, ca_file: str = "") -> Answer:
@@ -48,6 +48,16 @@ def test_user_and_password_of_the_url_are_sent_and_never_shown() -> None:
         with pytest.raises(PostError) as caught:
             poster.post(b"", {})
     assert str(caught.value) == f"{receiver.url}/v1/traces: connection refused"
+
+
+def test_what_a_receiver_shows_of_a_secret_is_masked_in_its_length() -> None:
+    sent = {"Authorization": "Basic " + base64.b64encode(b"me:s/ecret").decode(), "Api-Key": "key-1"}
+    body = f"no: {sent['Authorization']}, me:s/ecret, key-1".encode()
+    assert (
+        _masked(body, sent.values())
+        == b"no: " + b"*" * len(sent["Authorization"]) + b", me:" + b"*" * 7 + b", " + b"*" * 5
+    )
+    assert _masked(b"no", authorization(bearer="").values()) == b"no"
 
 
 def test_a_kept_connection_that_the_server_has_closed_is_replaced() -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from watchkeeper.app.load import package
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.durations import parse_duration
+from watchkeeper.errors import StoreError
 from watchkeeper.labels import TARGET_LABELS
-from watchkeeper.queries import Query, narrowed, scaled
+from watchkeeper.queries import Query, metrics_of, narrowed, scaled, signals_of
 from watchkeeper.queries.nodes import COMPARISONS, Binary, Number
 from watchkeeper.settings import Settings
+from watchkeeper.signals import Distribution
 from watchkeeper.stores import Matrix, Store
+from watchkeeper.stores.exemplars import ExemplarSource
 
 __all__ = ["Charts"]
 
+_log = logging.getLogger("watchkeeper.app")
 _POINTS = 180
 # How much of the past is drawn before the onset: enough to see what is usual.
 _BEFORE = 3600.0
@@ -24,9 +30,17 @@ _BEFORE = 3600.0
 class Charts:
     """Gives the console the chart of an alert (its query and threshold) or a deviation (its query and band)."""
 
-    def __init__(self, catalogue: Catalogue, store: Store, detection: Any, settings: Settings) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        store: Store,
+        detection: Any,
+        settings: Settings,
+        exemplars: ExemplarSource | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._store = store
+        self._exemplars = exemplars
         self._detection = detection
         self._pace = settings.pace
         self._target_labels = frozenset(settings.target_labels)
@@ -49,7 +63,7 @@ class Charts:
         if found is None:
             return None
         query = self._catalogue.query(detector.query)
-        return package("runbooks.console.ports").Band(
+        band = package("runbooks.console.ports").Band(
             title=detector.title,
             unit=str(query.unit),
             times=found.times,
@@ -58,6 +72,7 @@ class Charts:
             lower=found.lower,
             upper=found.upper,
         )
+        return band if detector.reads == "bills" else self._with_exemplars(band, query, alert.labels)
 
     def _alert(self, alert: Any, start: float, end: float) -> Any:
         declared = self._catalogue.alerts.get(alert.name)
@@ -76,7 +91,7 @@ class Charts:
         row = _row(matrix, alert.labels)
         if row is None:
             return None
-        return package("runbooks.console.ports").Band(
+        band = package("runbooks.console.ports").Band(
             title=declared.name,
             unit=str(query.unit),
             times=matrix.times,
@@ -84,6 +99,22 @@ class Charts:
             threshold=threshold,
             op=op,
         )
+        return self._with_exemplars(band, query, alert.labels)
+
+    def _with_exemplars(self, band: Any, query: Query, labels: Mapping[str, str]) -> Any:
+        """The band with the exemplars of the metrics that its query reads; without, where they cannot be had."""
+        if self._exemplars is None or not len(band.times):
+            return band
+        signals = [signal for signal in signals_of(query) if isinstance(signal, Distribution)]
+        try:
+            found = self._exemplars.exemplars(
+                _counted(metrics_of(query)), self._own(query, labels), float(band.times[0]), float(band.times[-1])
+            )
+        except StoreError as error:
+            _log.warning("the chart of %s has no exemplars: %s", band.title, error)
+            return band
+        plotted = bool(signals) and all(str(signal.unit) == band.unit for signal in signals)
+        return replace(band, exemplars=tuple(found), plotted=plotted)
 
     def _own(self, query: Query, labels: Mapping[str, str]) -> dict[str, str]:
         """The labels of the alert that its series have: not those that the rule or Prometheus' external_labels
@@ -102,6 +133,16 @@ def condition(query: Query, op: str, threshold: float | None) -> tuple[Query | N
     if isinstance(query, Binary) and query.operator in COMPARISONS:
         return query.left, query.operator, None
     return None, op, None
+
+
+def _counted(metrics: Sequence[str]) -> list[str]:
+    """The samples that may have exemplars: counters, and the buckets of histograms whose count or sum is read."""
+    found = dict.fromkeys(metrics)
+    for name in metrics:
+        stem = name.removesuffix("_count").removesuffix("_sum")
+        if stem != name:
+            found[f"{stem}_bucket"] = None
+    return list(found)
 
 
 def _row(matrix: Matrix, labels: Mapping[str, str]) -> Any:

@@ -41,3 +41,5 @@ def configure_logging(settings: LogSettings | None = None, *, level: int = loggi
     root.addHandler(handler)
     root.setLevel(level if settings is None else settings.level.upper())
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for name in ("elastic_transport", "pymongo"):  # a line for each request, which targets' own lines say better
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -22,6 +22,8 @@ from watchkeeper.deliveries import DeliverySink
 from watchkeeper.errors import SettingsError, StoreError
 from watchkeeper.settings import Listener, Settings, Target, secrets_of
 from watchkeeper.stores import Sample, Store
+from watchkeeper.stores.exemplars import ExemplarStore
+from watchkeeper.traces.service_graph import ServiceGraph
 from watchkeeper.traces.store import FILE, TraceStore
 
 __all__ = ["Extras", "Loop"]
@@ -82,7 +84,13 @@ class Loop:
         _make_directory(self.directory)
         self.store, self.writer = self._stores()
         self.bills = self._bills()
+        self.service_graph = ServiceGraph()
         self.traces = self._traces()
+        # Without traces there is nothing that an exemplar could lead to; a Prometheus keeps its own.
+        self.exemplars: Any = None
+        if self.traces is not None:
+            kept = ExemplarStore(retention=float(settings.traces.retention), clock=clock)
+            self.exemplars = kept if self._evaluate else self.store
         self.engine = self._engine(everything)
         self.sidecar: Any = None
         self.scraping: Any = None
@@ -91,7 +99,7 @@ class Loop:
         self.evaluator: Any = self._rules() if self._evaluate else None
         self.detection = self._detection()
         self.telemetry = self._telemetry()
-        self.charts = Charts(self.catalogue, self.store, self.detection, settings)
+        self.charts = Charts(self.catalogue, self.store, self.detection, settings, self.exemplars)
         self.console = self._console(console, listener, address)
         _log.debug("made at %s", clock())
 
@@ -157,6 +165,7 @@ class Loop:
             limit_bytes=settings.limit_bytes,
             keep_ratio=settings.keep_ratio,
             clock=self._extras.clock,
+            heard=self.service_graph.add,
         )
         self._add(store)
         return store
@@ -193,7 +202,11 @@ class Loop:
         self._add(self.sidecar, start="", stop="close")
         self.scraping = self._add(
             package("collectors.loop").ScrapeLoop(
-                self.sidecar, self.writer, float(settings.scrape_interval), clock=self._extras.clock
+                self.sidecar,
+                self.writer,
+                float(settings.scrape_interval),
+                clock=self._extras.clock,
+                exemplars=self.exemplars,
             )
         )
 
@@ -239,6 +252,7 @@ class Loop:
             for outcome in ("accepted", "refused")
         ]
         samples.append(Sample("watchkeeper_traces_dropped_total", {}, found["dropped"], at))
+        samples += self.service_graph.samples(at)
         if "bytes" in found:  # unknown while the file cannot be read
             samples.append(Sample("watchkeeper_trace_store_bytes", {}, found["bytes"], at))
         return samples

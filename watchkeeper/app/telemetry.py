@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from watchkeeper.clock import Clock, now
-from watchkeeper.signals import Counter, Signal
+from watchkeeper.signals import Counter, Histogram, Signal
 from watchkeeper.stores import Sample, Writer
 
 __all__ = ["Source", "Telemetry"]
@@ -61,20 +61,30 @@ class Telemetry:
         families: dict[str, Metric] = {}
         for source in sources:
             for sample in source(at):
-                family = families.get(sample.name)
+                name = self._family_name(sample.name)
+                family = families.get(name)
                 if family is None:
-                    family = families[sample.name] = self._family(sample)
+                    family = families[name] = self._family(name)
                 labels = {k: v for k, v in sample.labels.items() if k not in _TARGET}
                 family.add_sample(sample.name, labels, sample.value)
         yield from (families[name] for name in sorted(families))
         yield from self._process.collect()
 
-    def _family(self, sample: Sample) -> Metric:
-        signal = self._signals.get(sample.name)
-        text = signal.help if signal is not None else sample.name
-        if isinstance(signal, Counter) or (signal is None and sample.name.endswith("_total")):
-            return CounterMetricFamily(sample.name.removesuffix("_total"), text)
-        return GaugeMetricFamily(sample.name, text)
+    def _family_name(self, name: str) -> str:
+        """The name of the family that a sample belongs to: that of the histogram of a bucket."""
+        for ending in ("_bucket", "_count", "_sum"):
+            if name.endswith(ending) and isinstance(self._signals.get(name.removesuffix(ending)), Histogram):
+                return name.removesuffix(ending)
+        return name
+
+    def _family(self, name: str) -> Metric:
+        signal = self._signals.get(name)
+        text = signal.help if signal is not None else name
+        if isinstance(signal, Histogram):
+            return HistogramMetricFamily(name, text)
+        if isinstance(signal, Counter) or (signal is None and name.endswith("_total")):
+            return CounterMetricFamily(name.removesuffix("_total"), text)
+        return GaugeMetricFamily(name, text)
 
     def text(self) -> bytes:
         """The exposition text."""

@@ -7,6 +7,14 @@
 
 It needs prometheus-client. Spans are made when OpenTelemetry is installed, costs are known when genai-prices is (the
 `otel` extra has both); both are loaded when first used.
+
+What not every program needs is imported from its own module, and loads nothing before:
+
+    resilience   retries, circuit breakers, bulkheads, timeouts and fallbacks as metrics
+    adapters     FastAPI, ASGI, Celery, OpenAI and Anthropic through the ecosystem's own instrumentations
+    vitals       web vitals of browsers, received by an ASGI application
+    spans        the span processors that count spans and calls of models, for a provider of your own
+    sampling     sampling of whole traces that keeps errors and slow ones
 """
 
 from __future__ import annotations

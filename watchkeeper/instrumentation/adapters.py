@@ -38,10 +38,13 @@ def instrument_fastapi(app: Any, *, tracer_provider: Any = None) -> None:
 
 def instrument_asgi(app: Any, *, tracer_provider: Any = None) -> Any:
     """An ASGI application (Starlette, Quart, …) that makes a server span of every request; serve it in its place.
+    One that does so already is given back as it is.
 
     Raises TracingError when opentelemetry-instrumentation-asgi is not installed.
     """
     middleware = _instrumentation("asgi", "asgi").OpenTelemetryMiddleware
+    if isinstance(app, middleware):
+        return app
     return middleware(app, tracer_provider=tracer_provider, exclude_spans=["receive", "send"])
 
 

@@ -94,6 +94,9 @@ class Operation:
     def _ended(self, seconds: float, error_type: str) -> None:
         raise NotImplementedError
 
+    def _exemplar(self) -> dict[str, str] | None:
+        return None if self._span is None else self._span.exemplar()
+
     def __enter__(self) -> Self:
         self._span = open_span(self.span_name, self.kind, self.attributes)
         self._started = monotonic()
@@ -168,7 +171,7 @@ class AgentRun(Operation):
 
     def _ended(self, seconds: float, error_type: str) -> None:
         _reset(_agent, self._token)
-        metrics.AGENT_DURATION.child(self.name, error_type).observe(seconds)
+        metrics.AGENT_DURATION.child(self.name, error_type).observe(seconds, self._exemplar())
 
 
 class ToolCall(Operation):
@@ -197,7 +200,7 @@ class ToolCall(Operation):
         return Operation.__enter__(self)
 
     def _ended(self, seconds: float, error_type: str) -> None:
-        metrics.TOOL_DURATION.child(self.name, self.agent, error_type).observe(seconds)
+        metrics.TOOL_DURATION.child(self.name, self.agent, error_type).observe(seconds, self._exemplar())
 
 
 class Workflow(Operation):
@@ -226,7 +229,7 @@ class Workflow(Operation):
         metrics.REWORK_LOOPS.child(self.name).inc()
 
     def _ended(self, seconds: float, error_type: str) -> None:
-        metrics.WORKFLOW_DURATION.child(self.name, error_type).observe(seconds)
+        metrics.WORKFLOW_DURATION.child(self.name, error_type).observe(seconds, self._exemplar())
 
 
 class LlmCall(Operation):
@@ -280,7 +283,8 @@ class LlmCall(Operation):
     def first_chunk(self) -> None:
         """Tell that the first chunk of a streamed answer has arrived."""
         seconds = monotonic() - self._started
-        metrics.TIME_TO_FIRST_CHUNK.child(self.operation, self.provider, self.model, self.agent).observe(seconds)
+        family = metrics.TIME_TO_FIRST_CHUNK.child(self.operation, self.provider, self.model, self.agent)
+        family.observe(seconds, self._exemplar())
         self.set(names.TIME_TO_FIRST_CHUNK, seconds)
 
     def response_model(self, model: str) -> None:
@@ -290,7 +294,7 @@ class LlmCall(Operation):
     def _ended(self, seconds: float, error_type: str) -> None:
         _reset(_call, self._token)
         labels = (self.operation, self.provider, self.model, self.agent)
-        metrics.OPERATION_DURATION.child(*labels, error_type).observe(seconds)
+        metrics.OPERATION_DURATION.child(*labels, error_type).observe(seconds, self._exemplar())
         unpriced = metrics.UNPRICED_CALLS.child(self.provider, self.model)
         if self._usage is None:
             # A failed call is usually not billed; a good one without token counts costs something that nobody knows.
@@ -300,16 +304,17 @@ class LlmCall(Operation):
         if self.cost is None:
             unpriced.inc()
         else:
-            metrics.COST_USD.child(self.provider, self.model, self.agent).inc(float(self.cost.amount))
+            cost = metrics.COST_USD.child(self.provider, self.model, self.agent)
+            cost.inc(float(self.cost.amount), self._exemplar())
             self.set(names.COST_AMOUNT, str(self.cost.amount))
             self.set(names.COST_CURRENCY, self.cost.currency)
             self.set(names.COST_PRICE_SOURCE, self.cost.source)
             self.set(names.COST_PRICE_DATE, self.cost.date.isoformat())
 
     def _count(self, usage: Tokens, labels: tuple[str, str, str, str]) -> None:
-        family = metrics.TOKEN_USAGE
-        family.child(*labels, "input").observe(usage.input)
-        family.child(*labels, "output").observe(usage.output)
+        family, exemplar = metrics.TOKEN_USAGE, self._exemplar()
+        family.child(*labels, "input").observe(usage.input, exemplar)
+        family.child(*labels, "output").observe(usage.output, exemplar)
         self.set(names.INPUT_TOKENS, usage.input)
         self.set(names.OUTPUT_TOKENS, usage.output)
         for kind, attribute, count in (
@@ -318,7 +323,7 @@ class LlmCall(Operation):
             ("reasoning", names.REASONING_TOKENS, usage.reasoning),
         ):
             if count:
-                family.child(*labels, kind).observe(count)
+                family.child(*labels, kind).observe(count, exemplar)
                 self.set(attribute, count)
 
 

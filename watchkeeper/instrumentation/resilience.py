@@ -51,7 +51,8 @@ class BulkheadFullError(WatchkeeperError):
 
 
 def watch_tenacity(operation: str, retrying: T) -> T:
-    """Count the retries of a function that `tenacity.retry` decorates, or of a Retrying object; gives it back.
+    """Count the retries of a function that `tenacity.retry` decorates, or of a Retrying object, plain or of asyncio;
+    gives it back. Watched again, it has the new name.
 
     Raises DefinitionError for something else.
     """
@@ -59,23 +60,41 @@ def watch_tenacity(operation: str, retrying: T) -> T:
     before, stop = getattr(found, "before_sleep", _MISSING), getattr(found, "stop", None)
     if before is _MISSING or not callable(stop):
         raise DefinitionError(f"{retrying!r} is no Retrying object of tenacity, and no function that it decorates")
+    # What was there before it was watched; the decorated function copies the object at each call, with what is set.
+    before, stop = getattr(before, _WATCHED, before), getattr(stop, _WATCHED, stop)
 
-    def before_sleep(state: Any) -> Any:
+    def slept(state: Any) -> Any:
         metrics.RETRIES.child(operation, _of_state(state)).inc()
         metrics.RETRY_WAIT.child(operation).inc(max(0.0, float(state.next_action.sleep if state.next_action else 0)))
         return before(state) if before is not None else None
 
-    def stopped(state: Any) -> bool:
-        enough = bool(stop(state))
+    def stopped(state: Any) -> Any:
+        return ended(stop(state), state)
+
+    def ended(enough: Any, state: Any) -> bool:
         if enough:
             metrics.RETRIES_EXHAUSTED.child(operation, _of_state(state)).inc()
-        return enough
+        return bool(enough)
 
-    # The decorated function copies the object at each call, with what is set on it.
-    found.before_sleep, found.stop = before_sleep, stopped
+    # With asyncio both may be coroutines, and are awaited only when the function says that it is one.
+    async def slept_later(state: Any) -> None:
+        answer = slept(state)
+        if inspect.isawaitable(answer):
+            await answer
+
+    async def stopped_later(state: Any) -> bool:
+        enough = stop(state)
+        return ended(await enough if inspect.isawaitable(enough) else enough, state)
+
+    asynchronous = inspect.iscoroutinefunction(found.iter)
+    hooks: tuple[Any, Any] = (slept_later, stopped_later) if asynchronous else (slept, stopped)
+    for hook, original in zip(hooks, (before, stop), strict=True):
+        setattr(hook, _WATCHED, original)
+    found.before_sleep, found.stop = hooks
     return retrying
 
 
+_WATCHED = "_watchkeeper_original"
 _MISSING: Any = object()
 
 
@@ -135,8 +154,13 @@ def watch_breaker(name: str) -> WatchedBreaker:
 
 
 def watch_pybreaker(name: str, breaker: B) -> B:
-    """Count the trips and the rejected calls of a `pybreaker.CircuitBreaker`; gives it back."""
+    """Count the trips and the rejected calls of a `pybreaker.CircuitBreaker`; gives it back. Watched again, nothing
+    changes.
+    """
     import pybreaker
+
+    if hasattr(breaker.call, _WATCHED):
+        return breaker
 
     watched = WatchedBreaker(name)
     watched.moved(str(breaker.current_state))
@@ -162,6 +186,7 @@ def watch_pybreaker(name: str, breaker: B) -> B:
                 watched.rejected()
             raise
 
+    setattr(counted, _WATCHED, call)
     breaker.add_listener(Listener())
     breaker.call = counted  # no listener is asked when a breaker rejects
     return breaker
@@ -180,8 +205,8 @@ class Bulkhead:
         if limit < 1:
             raise DefinitionError(f"bulkhead {name}: limit {limit} lets nobody in")
         self._name = name
-        self._limit = limit
-        self._wait = wait
+        self.limit = limit
+        self.wait = wait
         self._places = threading.BoundedSemaphore(limit)
         self._running = metrics.BULKHEAD_RUNNING.child(name)
         self._waiting = metrics.BULKHEAD_WAITING.child(name)
@@ -191,7 +216,7 @@ class Bulkhead:
     def __enter__(self) -> None:
         if not self._places.acquire(blocking=False):
             with self._waiting.track_inprogress():
-                entered = self._places.acquire(timeout=self._wait) if self._wait > 0 else False
+                entered = self._places.acquire(timeout=self.wait) if self.wait > 0 else False
             if not entered:
                 self._refuse()
         self._running.inc()
@@ -205,7 +230,7 @@ class Bulkhead:
 
         if not self._places.acquire(blocking=False):
             with self._waiting.track_inprogress():
-                end = asyncio.get_running_loop().time() + self._wait
+                end = asyncio.get_running_loop().time() + self.wait
                 # A place that a thread gives back wakes no event loop, so that it is looked for.
                 while not self._places.acquire(blocking=False):
                     left = end - asyncio.get_running_loop().time()
@@ -219,26 +244,46 @@ class Bulkhead:
 
     def _refuse(self) -> None:
         self._rejected.inc()
-        raise BulkheadFullError(f"bulkhead {self._name}: all {self._limit} places are taken")
+        raise BulkheadFullError(f"bulkhead {self._name}: all {self.limit} places are taken")
 
 
 def bulkhead(name: str, *, limit: int, wait: float = 0.0) -> Bulkhead:
-    """A bulkhead; keep it, since each call makes a new one. Raises DefinitionError for a limit below 1."""
-    return Bulkhead(name, limit, wait)
+    """The bulkhead of a name: the same one at each call, so that it may stand where it is used.
+
+    Raises DefinitionError for a limit below 1, or when the name has another limit or wait already.
+    """
+    with _making:
+        found = _bulkheads.get(name)
+        if found is None:
+            found = _bulkheads[name] = Bulkhead(name, limit, wait)
+    if (found.limit, found.wait) != (limit, wait):
+        raise DefinitionError(
+            f"bulkhead {name}: it has limit {found.limit} and wait {found.wait:g} already, not {limit} and {wait:g}"
+        )
+    return found
+
+
+_bulkheads: dict[str, Bulkhead] = {}
+_making = threading.Lock()
 
 
 # --- Timeouts and fallbacks -------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def count_timeouts(operation: str) -> Iterator[None]:
-    """Count a TimeoutError that leaves the block: of sockets, asyncio, futures, subprocesses, and their subclasses."""
+def count_timeouts(operation: str, *, also: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Count a TimeoutError that leaves the block: of sockets, asyncio, futures, subprocesses, and their subclasses.
+
+    The timeouts of HTTP clients are none of these: `also=httpx.TimeoutException`, `also=requests.Timeout`.
+    """
     import subprocess
 
     counted = metrics.TIMEOUTS.child(operation)
+    kinds: tuple[type[Exception], ...] = (TimeoutError, subprocess.TimeoutExpired)
+    kinds += also if isinstance(also, tuple) else (also,)
     try:
         yield
-    except (TimeoutError, subprocess.TimeoutExpired):
+    except kinds:
         counted.inc()
         raise
 

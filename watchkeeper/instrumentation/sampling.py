@@ -2,7 +2,8 @@
 
 Spans wait until the last span of their trace in this process has ended; then the trace is kept or dropped as a whole.
 The share is drawn from the trace's id, so that all processes with the same ratio keep the same ordinary traces. What a
-process cannot know is that a trace was slow or failed elsewhere: a trace may then be kept in part.
+process cannot know is that a trace was slow or failed elsewhere, or will fail after it was dropped: such a trace is
+kept in part, from there on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ __all__ = ["Sampling", "SamplingProcessor"]
 # Traces that are open at once, and spans of one that wait; beyond, the oldest is decided with what is known.
 _TRACES = 2_000
 _SPANS = 2_000
+# Traces whose decision is remembered: what begins later in one of them (a background task, the next request of a caller
+# that goes on) follows it.
+_REMEMBERED = 10_000
 # Seconds without a further span after which a trace whose root never ends (a crash, a leak) is decided.
 _PATIENCE = 120.0
 
@@ -33,7 +37,7 @@ _PATIENCE = 120.0
 class Sampling:
     """Which traces are kept: with an error, with an entry span of at least `slow` seconds, and `ratio` of the others.
 
-    Raises DefinitionError for a ratio that is none.
+    Raises DefinitionError for a ratio or duration that is none.
     """
 
     ratio: float = 0.1
@@ -42,6 +46,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 0 <= self.ratio <= 1:
             raise DefinitionError(f"sampling: ratio {self.ratio:g} is not between 0 and 1")
+        if not self.slow >= 0:
+            raise DefinitionError(f"sampling: slow {self.slow:g} is no number of seconds")
 
     def decide(self, trace_id: int, spans: list[ReadableSpan]) -> tuple[bool, str]:
         """Whether to keep the spans of a trace, and why: error, slow or ratio."""
@@ -50,8 +56,9 @@ class Sampling:
         # An entry span has no parent in this process: its duration is what the caller has waited for.
         if any(_seconds(span) >= self.slow for span in spans if span.parent is None or span.parent.is_remote):
             return True, "slow"
-        # The last 56 bits are random by W3C trace context level 2; the ratio-based sampler of OTel looks there too.
-        return (trace_id & (2**56 - 1)) < self.ratio * 2**56, "ratio"
+        # OTel's consistent probability sampling: the last 56 bits, random by W3C trace context level 2, are at least
+        # the threshold. https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
+        return (trace_id & (2**56 - 1)) >= (1 - self.ratio) * 2**56, "ratio"
 
 
 def _seconds(span: ReadableSpan) -> float:
@@ -63,7 +70,7 @@ class _Open:
     running: int = 0
     touched: float = 0.0
     spans: list[ReadableSpan] = field(default_factory=list)
-    decided: bool | None = None
+    early: bool = False
 
 
 class SamplingProcessor(SpanProcessor):
@@ -76,7 +83,9 @@ class SamplingProcessor(SpanProcessor):
         self._sampling = sampling or Sampling()
         self._clock = clock
         self._open: OrderedDict[int, _Open] = OrderedDict()
-        self._lock = threading.Lock()
+        self._decided: OrderedDict[int, bool] = OrderedDict()
+        # A span may end in the middle of this, in the same thread: where the garbage collector closes a generator.
+        self._lock = threading.RLock()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """A span has begun: its trace is open."""
@@ -99,7 +108,7 @@ class SamplingProcessor(SpanProcessor):
             trace.touched = self._clock()
             trace.spans.append(span)
             ready: list[ReadableSpan] = []
-            if trace.running <= 0 or trace.decided is not None or len(trace.spans) >= _SPANS:
+            if trace.running <= 0 or trace.early or len(trace.spans) >= _SPANS:
                 ready = self._decide(context.trace_id, trace, "overflow" if trace.running > 0 else "")
             if trace.running <= 0:
                 self._open.pop(context.trace_id, None)
@@ -117,7 +126,7 @@ class SamplingProcessor(SpanProcessor):
 
     def _all(self) -> list[ReadableSpan]:
         with self._lock:
-            return [span for number, trace in self._open.items() for span in self._decide(number, trace, "")]
+            return [span for number, trace in list(self._open.items()) for span in self._decide(number, trace, "")]
 
     def _overdue(self) -> list[ReadableSpan]:
         ready: list[ReadableSpan] = []
@@ -127,20 +136,24 @@ class SamplingProcessor(SpanProcessor):
             if len(self._open) <= _TRACES and now - oldest.touched < _PATIENCE:
                 break
             ready += self._decide(number, oldest, "overflow")
-            del self._open[number]
+            self._open.pop(number, None)
         return ready
 
     def _decide(self, number: int, trace: _Open, otherwise: str) -> list[ReadableSpan]:
-        """The spans to hand on; a later span of a trace that was decided early follows it, unless it changes that."""
+        """The spans to hand on; later ones of a kept trace follow it, and may still have a dropped one kept."""
         spans, trace.spans = trace.spans, []
+        trace.early = trace.running > 0
         if not spans:
             return []
         keep, reason = self._sampling.decide(number, spans)
-        if trace.decided is None:
+        before = self._decided.get(number)
+        if before is None:
             decision = "kept" if keep else "dropped"
             metrics.TRACE_DECISIONS.child(decision, reason if keep else otherwise or reason).inc()
-        trace.decided = keep or bool(trace.decided)
-        return spans if trace.decided else []
+        keep = self._decided[number] = keep or bool(before)
+        if before is None and len(self._decided) > _REMEMBERED:
+            self._decided.popitem(last=False)
+        return spans if keep else []
 
     def _hand_on(self, spans: list[ReadableSpan]) -> None:
         for span in spans:

@@ -12,10 +12,14 @@ record, such as TraceIdRatioBased, hides spans from them).
 
 from __future__ import annotations
 
+import logging
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import get_current_span
 
 from watchkeeper.errors import DefinitionError
 from watchkeeper.instrumentation import conventions as names
@@ -37,6 +41,10 @@ _REASONING = (names.REASONING_TOKENS, "gen_ai.usage.reasoning_tokens")
 _PROVIDER = (names.PROVIDER_NAME, "gen_ai.system")
 _MODEL_CALLS = frozenset({names.CHAT, "generate_content", "text_completion", "embeddings", "completion"})
 _NANO = 1e-9
+# Calls within a call that are under way at once; a span that never ends is forgotten beyond.
+_NESTED = 10_000
+
+_log = logging.getLogger(__name__)
 
 
 class RedProcessor(SpanProcessor):
@@ -65,25 +73,54 @@ class RedProcessor(SpanProcessor):
         labels = (service, name, f"SPAN_KIND_{span.kind.name}", f"STATUS_CODE_{span.status.status_code.name}")
         # A clock that was set back in between makes a negative duration: the call counts, as one without duration.
         seconds = max(0, ended - started) * _NANO
-        context = span.get_span_context()
-        sampled = context is not None and context.trace_flags.sampled
-        exemplar = {"trace_id": f"{context.trace_id:032x}"} if context is not None and sampled else None
         metrics.SPAN_CALLS.child(*labels).inc()
-        metrics.SPAN_DURATION.child(*labels).observe(seconds, exemplar)
+        metrics.SPAN_DURATION.child(*labels).observe(seconds, _exemplar(span))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing waits."""
         return True
 
 
+def _exemplar(span: ReadableSpan) -> dict[str, str] | None:
+    context = span.get_span_context()
+    sampled = context is not None and context.trace_flags.sampled
+    return {"trace_id": f"{context.trace_id:032x}"} if context is not None and sampled else None
+
+
 class GenAiProcessor(SpanProcessor):
     """Tokens, duration and cost of the calls of models that other instrumentations have made spans of.
 
-    Our own spans are left out: `llm_call` has counted them already.
+    Our own spans are left out: `llm_call` has counted them already. So is a call directly within a call: a framework
+    and the client that it uses both make a span of it, and it is paid for once. Within `llm_call`, what that was told
+    counts.
     """
 
+    def __init__(self) -> None:
+        self._nested: OrderedDict[int, None] = OrderedDict()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Note a span that begins within a call of a model."""
+        parent: Any = get_current_span(parent_context)
+        around = getattr(parent, "attributes", None)
+        if not around or around.get(names.OPERATION_NAME) not in _MODEL_CALLS:
+            return
+        context = span.get_span_context()
+        if context is not None:
+            self._nested[context.span_id] = None
+            if len(self._nested) > _NESTED:
+                self._nested.popitem(last=False)
+
     def on_end(self, span: ReadableSpan) -> None:
-        """Count a span if it is a call of a model."""
+        """Count a span if it is a call of a model. What others have written into it cannot fail the program."""
+        try:
+            context = span.get_span_context()
+            nested = context is not None and self._nested.pop(context.span_id, _ABSENT) is None
+            if not nested:
+                self._count(span)
+        except Exception as error:  # noqa: BLE001  the SDK hands it to whoever ends the span
+            _log.warning("span %r cannot be counted: %s: %s", span.name, type(error).__name__, error)
+
+    def _count(self, span: ReadableSpan) -> None:
         scope = span.instrumentation_scope
         attributes: Mapping[str, Any] = span.attributes or {}
         operation = str(attributes.get(names.OPERATION_NAME, ""))
@@ -97,7 +134,8 @@ class GenAiProcessor(SpanProcessor):
         failed = span.status.status_code.name == "ERROR"
         error = str(attributes.get(names.ERROR_TYPE, "")) or ("_OTHER" if failed else "")
         seconds = max(0, span.end_time - span.start_time) * _NANO
-        metrics.OPERATION_DURATION.child(*labels, error).observe(seconds)
+        exemplar = _exemplar(span)
+        metrics.OPERATION_DURATION.child(*labels, error).observe(seconds, exemplar)
         unpriced = metrics.UNPRICED_CALLS.child(provider, model)
         tokens = _tokens(attributes)
         if tokens is None:
@@ -106,17 +144,20 @@ class GenAiProcessor(SpanProcessor):
         for kind in names.TOKEN_TYPES:
             count = getattr(tokens, kind)
             if count or kind in ("input", "output"):
-                metrics.TOKEN_USAGE.child(*labels, kind).observe(count)
+                metrics.TOKEN_USAGE.child(*labels, kind).observe(count, exemplar)
         cost = price(str(attributes.get(names.RESPONSE_MODEL, "")) or model, tokens, provider)
         cost = cost or price(model, tokens, provider)
         if cost is None:
             unpriced.inc()
         else:
-            metrics.COST_USD.child(provider, model, labels[3]).inc(float(cost.amount))
+            metrics.COST_USD.child(provider, model, labels[3]).inc(float(cost.amount), exemplar)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing waits."""
         return True
+
+
+_ABSENT = object()
 
 
 def _first(attributes: Mapping[str, Any], keys: tuple[str, ...]) -> Any:

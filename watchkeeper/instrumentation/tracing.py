@@ -77,6 +77,13 @@ class OpenSpan:
         """Set an attribute."""
         self._span.set_attribute(attribute, value)
 
+    def exemplar(self) -> dict[str, str] | None:
+        """The labels of an exemplar that leads to its trace; None when that is not recorded."""
+        context = self._span.get_span_context()
+        if not (self._span.is_recording() and context.trace_flags.sampled):
+            return None
+        return {"trace_id": f"{context.trace_id:032x}"}
+
     def close(self, error_type: str, error: BaseException | None) -> None:
         """End it, with an error when there is a type of one."""
         if error_type:

@@ -13,16 +13,17 @@
   const navigation = performance.getEntriesByType("navigation")[0];
   // A page that was rendered before it was asked for begins when it is shown.
   const begin = navigation?.activationStart ?? 0;
-  if (navigation) found.ttfb = Math.max(0, navigation.responseStart - begin);
+  if (navigation?.responseStart > 0) found.ttfb = Math.max(0, navigation.responseStart - begin);
 
   observe("largest-contentful-paint", (entry) => { found.lcp = Math.max(0, entry.startTime - begin); });
 
   // Layout shifts count in windows of at most 5 s without a gap of 1 s; the worst window is the score.
   let shift = 0, first = 0, last = 0;
-  found.cls = 0;
+  // A browser that does not know the type has no score: that is not the same as a page that never shifts.
+  if (PerformanceObserver.supportedEntryTypes.includes("layout-shift")) found.cls = 0;
   observe("layout-shift", (entry) => {
     if (entry.hadRecentInput) return;
-    if (entry.startTime - last > 1000 || entry.startTime - first > 5000) { shift = 0; first = entry.startTime; }
+    if (shift === 0 || entry.startTime - last > 1000 || entry.startTime - first > 5000) { shift = 0; first = entry.startTime; }
     last = entry.startTime;
     shift += entry.value;
     found.cls = Math.max(found.cls, shift);

@@ -5,13 +5,14 @@
 
 It takes OTLP/HTTP logs as JSON with events named `browser.web_vital`, which OTel's own browser SDK sends too. Anybody
 can send such a request: bodies are bounded, values must be possible, and a page that is not one of `pages` is counted
-as `other`, so that nobody can make up series.
+as `other`, so that nobody can make up series. What nobody can know is whether a value is true.
+
+Pages of another origin need `origins=["https://shop.example"]`: their browsers ask first (a CORS preflight).
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from importlib.resources import files
@@ -31,34 +32,59 @@ _VITALS: dict[str, tuple[Any, float, float]] = {
     "cls": (metrics.CLS, 1.0, 100.0),
     "ttfb": (metrics.TTFB, _MILLISECONDS, 600.0),
 }
-_PARAMETER = re.compile(r"\\\{[^/{}]+\\\}")
+_PARAMETER = re.compile(r"\\\{([^/{}]+)\\\}")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
 
 
 class WebVitals:
     """See `web_vitals`."""
 
-    def __init__(self, pages: Sequence[str]) -> None:
-        self._pages = [(page, re.compile(_PARAMETER.sub("[^/]+", re.escape(page)))) for page in pages]
+    def __init__(self, pages: Sequence[str], origins: Sequence[str] = ()) -> None:
+        self._pages = [(page, re.compile(_PARAMETER.sub(_parameter, re.escape(page)))) for page in pages]
+        self._origins = frozenset(origin.rstrip("/").encode() for origin in origins)
         self._script = files("watchkeeper.instrumentation").joinpath("vitals.js").read_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
         if scope["type"] != "http":
             return
         path, method = str(scope["path"]), str(scope["method"])
+        cors = self._cors(scope)
         if path.endswith("/vitals.js") and method in ("GET", "HEAD"):
-            await _answer(send, 200, self._script, b"text/javascript; charset=utf-8", b"max-age=3600")
+            script = self._script if method == "GET" else b""
+            await _answer(send, 200, script, b"text/javascript; charset=utf-8", b"max-age=3600", cors)
         elif path.endswith("/v1/logs") and method == "POST":
             reason = self.receive(await _body(receive))
             if reason:
                 metrics.VITALS_REFUSED.child(reason).inc()
-            await _answer(send, 400 if reason else 200, b"{}", b"application/json", b"no-store")
+            await _answer(send, 400 if reason else 200, b"{}", b"application/json", b"no-store", cors)
+        elif path.endswith("/v1/logs") and method == "OPTIONS" and cors:
+            asked = [
+                (b"access-control-allow-methods", b"POST"),
+                (b"access-control-allow-headers", b"content-type"),
+                (b"access-control-max-age", b"3600"),
+            ]
+            await _answer(send, 200, b"", b"text/plain", b"no-store", [*cors, *asked])
         else:
             await _answer(send, 404, b"not found\n", b"text/plain", b"no-store")
+
+    def _cors(self, scope: Scope) -> Headers:
+        """What lets the browser of a page of another origin send, when that one is allowed."""
+        origin = next((value for name, value in scope.get("headers", ()) if name == b"origin"), b"")
+        if origin not in self._origins:
+            return []
+        # A beacon is sent with the cookies of this origin, which are not looked at.
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-credentials", b"true"),
+            (b"vary", b"origin"),
+        ]
 
     def receive(self, body: bytes | None) -> str:
         """Count the vitals of a request's body; why it was refused, or nothing."""
@@ -78,7 +104,8 @@ class WebVitals:
                 reason = "not_a_vital"
                 continue
             family, factor, most = vital
-            if not math.isfinite(value) or not 0 <= value * factor <= most:
+            # Compared first: an integer of a thousand digits is no float.
+            if not 0 <= value <= most / factor:
                 reason = "impossible_value"
                 continue
             family.child(self._page(str(event.get("url.path", "")))).observe(value * factor)
@@ -122,8 +149,11 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def _answer(send: Send, status: int, body: bytes, content_type: bytes, cache: bytes) -> None:
+async def _answer(
+    send: Send, status: int, body: bytes, content_type: bytes, cache: bytes, more: Headers | None = None
+) -> None:
     headers = [
+        *(more or ()),
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", cache),
@@ -133,9 +163,14 @@ async def _answer(send: Send, status: int, body: bytes, content_type: bytes, cac
     await send({"type": "http.response.body", "body": body})
 
 
-def web_vitals(pages: Sequence[str] = ()) -> WebVitals:
+def _parameter(found: re.Match[str]) -> str:
+    return ".+" if found[1].endswith(":path") else "[^/]+"
+
+
+def web_vitals(pages: Sequence[str] = (), *, origins: Sequence[str] = ()) -> WebVitals:
     """An ASGI application to mount in the application whose pages are measured.
 
-    `pages` are the paths to tell apart, with parameters in braces (`/orders/{id}`); all others are `other`.
+    `pages` are the paths to tell apart, with parameters in braces as Starlette has them (`/orders/{id}`,
+    `/files/{rest:path}`); all others are `other`. `origins` are those of pages that are served elsewhere.
     """
-    return WebVitals(pages)
+    return WebVitals(pages, origins)

@@ -85,7 +85,8 @@ class ServerRequest(_Request):
 
     def _ended(self, seconds: float, error_type: str) -> None:
         status = str(self.status) if self.status else "500" if error_type else ""
-        metrics.HTTP_SERVER_DURATION.child(self.method, self.where, status, error_type).observe(seconds)
+        family = metrics.HTTP_SERVER_DURATION.child(self.method, self.where, status, error_type)
+        family.observe(seconds, self._exemplar())
 
 
 class ClientRequest(_Request):
@@ -116,7 +117,8 @@ class ClientRequest(_Request):
 
     def _ended(self, seconds: float, error_type: str) -> None:
         status = str(self.status) if self.status else ""
-        metrics.HTTP_CLIENT_DURATION.child(self.method, self.where, status, error_type).observe(seconds)
+        family = metrics.HTTP_CLIENT_DURATION.child(self.method, self.where, status, error_type)
+        family.observe(seconds, self._exemplar())
 
 
 def http_server(method: str, route: str, headers: Mapping[str, str] | None = None) -> ServerRequest:

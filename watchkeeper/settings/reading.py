@@ -148,10 +148,17 @@ def _located(message: str, document: Document) -> str:
     place = _place(steps) or "the settings"
     text = text.replace("`", "")
     if text.startswith("Expected"):
-        text = f"e{text[1:]}".partition(", got")[0] + f", found {_shown(found)}"
+        text = f"e{text[1:]}".partition(", got")[0]
+        # A password that was written here must not stand in a log for it.
+        text += f", found {type(found).__name__}" if _secret(steps) else f", found {_shown(found)}"
+        text += ": write {file: PATH} or {env: NAME}" if _secret(steps) else ""
     elif text.startswith("Invalid enum value"):
         text = f"{_shown(found)} is not allowed here: allowed are {', '.join(_literals(steps)) or 'others'}"
     return f"{document.path}:{document.line(steps)}: {place}: {text}"
+
+
+def _secret(steps: Place) -> bool:
+    return bool(steps) and (steps[-1] in ("password", "bearer") or "headers" in steps)
 
 
 def _shown(value: object) -> str:

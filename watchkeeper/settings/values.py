@@ -19,7 +19,7 @@ class Seconds(float):
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reference to a secret: the first line of a file, or an environment variable."""
+    """A reference to a secret: the first line of a file, or of an environment variable."""
 
     file: str | None = None
     env: str | None = None
@@ -35,7 +35,8 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """
         if self.file is None:
             try:
-                return os.environ[self.env or ""]
+                # As of a file, the first line: a line end that came along would be part of no password.
+                return os.environ[self.env or ""].partition("\n")[0].rstrip("\r")
             except KeyError:
                 raise SettingsError(f"secret: environment variable {self.env} is not set") from None
         try:
@@ -55,9 +56,17 @@ def check_url(url: str, *, any_scheme: bool = False) -> None:
         parts = urlsplit(url)
         parts.port  # noqa: B018  a port that is none is found when it is asked for
     except ValueError as error:
-        raise ValueError(f"{url!r} is not a URL: {error}") from None
+        # What is wrong may be the password: a slash in it makes the rest of it the port.
+        why = "percent-encode what is special in user and password" if "@" in url else str(error)
+        raise ValueError(f"{_public(url)!r} is not a URL: {why}") from None
     if not any_scheme and (parts.scheme not in {"http", "https"} or not parts.hostname):
-        raise ValueError(f"{url!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
+        raise ValueError(f"{_public(url)!r} is not a URL: write http://HOST:PORT or https://HOST:PORT")
+
+
+def _public(url: str) -> str:
+    """An address that may be none, without anything that may be a password."""
+    scheme, mark, rest = url.rpartition("@")[0].partition("://") if "@" in url else ("", "", "")
+    return f"{scheme if mark else ''}{mark}***@{url.rpartition('@')[2]}" if scheme or rest else url
 
 
 def check_durations(*texts: str | None) -> None:

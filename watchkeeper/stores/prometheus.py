@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -21,6 +20,8 @@ from watchkeeper.queries.render import selector_text
 from watchkeeper.settings import Prometheus
 from watchkeeper.signals import Distribution, Selection, Signal
 from watchkeeper.stores import Labels, Matrix, Vector
+from watchkeeper.stores.exemplars import Exemplar, selector, trace_of
+from watchkeeper.tls import client_context
 
 __all__ = ["MAX_POINTS", "PrometheusStore"]
 
@@ -30,6 +31,7 @@ MAX_POINTS = 11_000
 """Prometheus refuses a range query with more steps than this (web/api/v1/api.go); longer ranges are asked in parts."""
 
 _FIRST_WAIT = 0.2
+_NO_ENDPOINT = (404, 405, 501)
 _SHOWN = 300
 
 
@@ -71,7 +73,7 @@ class PrometheusStore:
         self._sleep = sleep
         self._warned: set[str] = set()
         try:
-            context = ssl.create_default_context(cafile=ca_file or None)
+            context = client_context(ca_file)
         except OSError as error:
             raise StoreError(f"{ca_file}: no certificates can be read: {error.strerror or error}") from None
         self._pool = urllib3.PoolManager(
@@ -151,6 +153,20 @@ class PrometheusStore:
         fields = {"match[]": selector_text(selection), "start": _time(start), "end": _time(end)}
         return tuple(self._ask("series", fields))
 
+    def exemplars(
+        self, metrics: Sequence[str], labels: Mapping[str, str], start: float, end: float
+    ) -> Sequence[Exemplar]:
+        """What `ExemplarSource` says; none where the server keeps none, or has no such endpoint. Raises StoreError."""
+        fields = {"query": selector(metrics, labels), "start": _time(start), "end": _time(end)}
+        found = []
+        for entry in self._ask("query_exemplars", fields, unknown=()) or ():
+            series = dict(entry["seriesLabels"])
+            name = series.pop("__name__", "")
+            for one in entry["exemplars"]:
+                if trace := trace_of(one["labels"].items()):
+                    found.append(Exemplar(name, series, trace, float(one["value"]), float(one["timestamp"])))
+        return sorted(found, key=lambda one: one.time)
+
     # --- the wire -------------------------------------------------------------------------------------------------
 
     def _plain(self, entry: Mapping[str, Any], key: str) -> Any:
@@ -158,10 +174,12 @@ class PrometheusStore:
             raise StoreError(f"{self.url}: the answer holds native histograms, which queries do not know")
         return entry[key]
 
-    def _ask(self, endpoint: str, fields: Mapping[str, str]) -> Any:
-        """The `data` of an answer."""
+    def _ask(self, endpoint: str, fields: Mapping[str, str], *, unknown: Any = None) -> Any:
+        """The `data` of an answer, `unknown` (when it is given) where the server has no such endpoint."""
         address = f"{self.url}/api/v1/{endpoint}"
         response = self._send(address, urlencode(fields).encode())
+        if unknown is not None and response.status in _NO_ENDPOINT:
+            return unknown
         try:
             answer = msgspec.json.decode(response.data)
             status = answer["status"]

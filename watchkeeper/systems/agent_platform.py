@@ -11,7 +11,15 @@ from watchkeeper import queries as q
 from watchkeeper.declarations import NamedQuery, System
 from watchkeeper.queries import Query
 from watchkeeper.signals import Counter, Gauge, Histogram, Polarity, Signal, is_not, matches
-from watchkeeper.units import BYTES, HOURS, ONE, SECONDS, TOKENS, UNIX_TIME, USD
+from watchkeeper.systems.process import (
+    PROCESS_CPU_SECONDS_TOTAL,
+    PROCESS_MAX_FDS,
+    PROCESS_OPEN_FDS,
+    PROCESS_RESIDENT_MEMORY_BYTES,
+    PROCESS_START_TIME_SECONDS,
+    PROCESS_VIRTUAL_MEMORY_BYTES,
+)
+from watchkeeper.units import HOURS, ONE, SECONDS, TOKENS, USD
 
 __all__ = ["QUERIES", "SIGNALS", "SYSTEM"]
 
@@ -151,37 +159,6 @@ HTTP_CLIENT_REQUEST_DURATION_SECONDS = Histogram(
     polarity=Polarity.HIGH_IS_BAD,
     origin=_HTTP,
     buckets=_HTTP_BUCKETS,
-)
-
-PROCESS_RESIDENT_MEMORY_BYTES = Gauge(
-    "process_resident_memory_bytes",
-    help="Resident memory of the process.",
-    unit=BYTES,
-    polarity=Polarity.HIGH_IS_BAD,
-    origin=_CLIENT,
-)
-PROCESS_VIRTUAL_MEMORY_BYTES = Gauge(
-    "process_virtual_memory_bytes", help="Virtual memory of the process.", unit=BYTES, origin=_CLIENT
-)
-PROCESS_CPU_SECONDS_TOTAL = Counter(
-    "process_cpu_seconds_total",
-    help="CPU time of the process, user and system.",
-    unit=SECONDS,
-    polarity=Polarity.HIGH_IS_BAD,
-    origin=_CLIENT,
-)
-PROCESS_START_TIME_SECONDS = Gauge(
-    "process_start_time_seconds", help="When the process started.", unit=UNIX_TIME, origin=_CLIENT
-)
-PROCESS_OPEN_FDS = Gauge(
-    "process_open_fds",
-    help="Open file descriptors of the process.",
-    unit=ONE,
-    polarity=Polarity.HIGH_IS_BAD,
-    origin=_CLIENT,
-)
-PROCESS_MAX_FDS = Gauge(
-    "process_max_fds", help="How many file descriptors the process may open.", unit=ONE, origin=_CLIENT
 )
 
 SIGNALS: tuple[Signal, ...] = (

@@ -177,7 +177,8 @@ QUERIES: tuple[NamedQuery, ...] = (
         title="Share of periods in which a container stood still at its limit",
         query=q.ratio(
             q.sum_by(q.rate(CONTAINER_CPU_CFS_THROTTLED_PERIODS_TOTAL.where(**_NAMED)), *_BY),
-            q.sum_by(q.rate(CONTAINER_CPU_CFS_PERIODS_TOTAL.where(**_NAMED)), *_BY),
+            # No period passes while a container sleeps.
+            q.sum_by(q.rate(CONTAINER_CPU_CFS_PERIODS_TOTAL.where(**_NAMED)), *_BY) > 0,
         ),
     ),
     NamedQuery(

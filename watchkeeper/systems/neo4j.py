@@ -12,7 +12,7 @@ from watchkeeper import queries as q
 from watchkeeper.declarations import NamedQuery, System
 from watchkeeper.queries import Query
 from watchkeeper.signals import Counter, Gauge, Polarity, Signal, Summary
-from watchkeeper.systems.watchkeeper import WATCHKEEPER_TARGET_UP
+from watchkeeper.systems.watchkeeper_signals import WATCHKEEPER_TARGET_UP
 from watchkeeper.units import BYTES, MILLISECONDS, ONE, RATIO, SECONDS, Unit
 
 __all__ = ["DATABASES", "QUERIES", "SIGNALS", "SYSTEM"]

@@ -71,7 +71,7 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="redis.hit_ratio",
         title="Share of lookups that found their key",
-        query=q.ratio(q.sum_by(_HITS, "job", "instance"), q.sum_by(_HITS + _MISSES, "job", "instance")),
+        query=q.ratio(q.sum_by(_HITS, "job", "instance"), q.sum_by(_HITS + _MISSES, "job", "instance") > 0),
     ),
     NamedQuery(
         key="redis.commands_rate",

@@ -115,8 +115,8 @@ QUERIES: tuple[NamedQuery, ...] = (
     ),
     NamedQuery(
         key="resilience.breaker_trips",
-        title="Trips of breakers within an hour",
-        query=q.sum_by(q.increase(RESILIENCE_BREAKER_TRIPS_TOTAL, "1h"), *_EACH, "breaker"),
+        title="Trips of breakers within 30 minutes",
+        query=q.sum_by(q.increase(RESILIENCE_BREAKER_TRIPS_TOTAL, "30m"), *_EACH, "breaker"),
     ),
     NamedQuery(
         key="resilience.bulkhead_used_ratio",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from watchkeeper.traces.model import Span
 
-__all__ = ["USER", "Edge", "EdgeKind", "edges", "peer_of"]
+__all__ = ["USER", "Calls", "Edge", "EdgeKind", "calls", "edges", "peer_of"]
 
 EdgeKind = Literal["call", "message", "database", "external"]
 
@@ -57,13 +57,27 @@ class _Count:
     failed: int = 0
 
 
+Calls = Mapping[tuple[str, str, EdgeKind], tuple[Sequence[float], int]]
+"""By client, server and kind: the durations of calls in seconds, and how many of them failed."""
+
+
 def edges(spans: Iterable[Span]) -> tuple[Edge, ...]:
-    """The edges of all traces that the spans are of, sorted by client, server and kind.
+    """The edges of all traces that the spans are of, sorted by client, server and kind: the calls of `calls`."""
+    counts = _counts(spans)
+    return tuple(_edge(key, counts[key]) for key in sorted(counts))
+
+
+def calls(spans: Iterable[Span]) -> Calls:
+    """The calls in all traces that the spans are of.
 
     A span whose parent (or, for a consumer without one, whose link) is of another service is a call of that service. A
     client or producer span that nothing answered is a call of the end that its attributes name; without a name it is
     left out, as is a span whose parent is not among the spans: who that was is unknown.
     """
+    return {key: (count.durations, count.failed) for key, count in _counts(spans).items()}
+
+
+def _counts(spans: Iterable[Span]) -> dict[_Key, _Count]:
     by_id: dict[tuple[str, str], Span] = {}
     for span in spans:
         by_id.setdefault((span.trace_id, span.span_id), span)
@@ -92,7 +106,7 @@ def edges(spans: Iterable[Span]) -> tuple[Edge, ...]:
             name, kind = peer
             # One that sends spans has not sent this one: it did not get the call, or its span is late.
             _count(counts, (span.service, name, "call" if name in services else kind), span, span.failed)
-    return tuple(_edge(key, counts[key]) for key in sorted(counts))
+    return counts
 
 
 def _kind(parent: Span, span: Span) -> EdgeKind:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from watchkeeper.traces.model import Span, Trace, TraceSummary
 from watchkeeper.traces.writing import unpack
 
-__all__ = ["Order", "Search", "find", "read_trace", "search", "services", "spans_between"]
+__all__ = ["Order", "Search", "find", "read_trace", "search", "services", "spans_between", "summaries"]
 
 Order = Literal["newest", "slowest"]
 
@@ -69,6 +69,17 @@ def search(connection: sqlite3.Connection, asked: Search) -> list[TraceSummary]:
         (*values, max(0, asked.limit)),
     ).fetchall()
     return [_summary(connection, row) for row in rows]
+
+
+def summaries(connection: sqlite3.Connection, trace_ids: Sequence[str]) -> list[TraceSummary]:
+    """The traces of these ids that there are, in the order of the ids."""
+    marks = ",".join("?" * len(trace_ids))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM traces t WHERE t.trace IN ({marks})",  # noqa: S608  values go through `?`
+        [bytes.fromhex(one) for one in trace_ids],
+    ).fetchall()
+    found = {one.trace_id: one for one in (_summary(connection, row) for row in rows)}
+    return [found[one] for one in trace_ids if one in found]
 
 
 def _summary(connection: sqlite3.Connection, row: Any) -> TraceSummary:

@@ -57,7 +57,8 @@ class TraceStore:
     """Traces on disk; `start` begins to write, and a store that is only read needs no start.
 
     `retention` is in seconds, `limit_bytes` bounds the file (its write-ahead log takes up to 16 MiB more), `keep_ratio`
-    is the share of ordinary traces that stay when they are ten minutes old.
+    is the share of ordinary traces that stay when they are ten minutes old. `heard` is given the spans of each request
+    once they are stored.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class TraceStore:
         limit_bytes: int = 512 * 1024 * 1024,
         keep_ratio: float = 1.0,
         clock: Clock = now,
+        heard: Callable[[Sequence[Span]], None] = lambda _: None,
     ) -> None:
         self.path = path
         self.retention = retention
         self.limit_bytes = limit_bytes
         self.keep_ratio = keep_ratio
         self._clock = clock
+        self._heard = heard
         self._waiting: queue.SimpleQueue[tuple[Sequence[Span], Future[int]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_spans = 0
@@ -123,6 +126,7 @@ class TraceStore:
         with self._lock:
             self._counts["accepted"] += len(spans) - refused
             self._counts["refused"] += refused
+        self._heard(spans)
         return refused
 
     def refuse(self, spans: int) -> None:
@@ -141,6 +145,11 @@ class TraceStore:
         if not prefix or len(prefix) > 32 or any(digit not in "0123456789abcdef" for digit in prefix):
             return []
         return self._read(lambda connection: reading.find(connection, prefix))
+
+    def summaries(self, trace_ids: Sequence[str]) -> list[TraceSummary]:
+        """Those of the traces (at most 500 ids) that are kept, in the order of the ids. Raises StoreError."""
+        wanted = [one for one in dict.fromkeys(trace_ids) if is_trace_id(one)][:500]
+        return self._read(lambda connection: reading.summaries(connection, wanted)) if wanted else []
 
     def search(self, asked: Search) -> list[TraceSummary]:
         """The traces that fit. Raises StoreError."""

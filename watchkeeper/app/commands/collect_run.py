@@ -14,6 +14,7 @@ from typing import Any
 
 from watchkeeper.app.foreground import configure_logging, on_hangup, stop_event
 from watchkeeper.app.load import DEFAULT_SETTINGS, load_settings, package
+from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, WatchkeeperError
 from watchkeeper.settings import Listener, Settings, Target
 
@@ -23,6 +24,8 @@ _log = logging.getLogger("watchkeeper.app")
 
 # A thread that computes is interrupted after this, so that a scrape waits no longer for its turn.
 _SWITCH_SECONDS = 0.0005
+# What listener and push together may take at the end, and what is left for the push in any case.
+_STOP_SECONDS, _LEAST_PUSH_SECONDS = 6.0, 1.0
 
 
 def run(config: str | None, listen: str | None, once: bool, names: tuple[str, ...]) -> int:
@@ -68,18 +71,23 @@ def _serve(settings: Settings, sidecar: Any, path: str, listen: str | None, name
     configure_logging(settings.log)
     stop = stop_event()
     address = Listener.parse(listen) if listen else settings.listener
+    running: _Running
+    reloader = package("collectors.reload").Reloader(path, lambda new: running.apply(new))
+    on_hangup(reloader.request)  # before it answers: who sees that it runs may send the signal, which would end it
     running = _Running(settings, sidecar, address, names)
-    reloader = package("collectors.reload").Reloader(path, running.apply)
     sidecar.sources = (*sidecar.sources, reloader.families)
     try:
         reloader.start()
-        on_hangup(reloader.request)
         sys.setswitchinterval(_SWITCH_SECONDS)
         # What start-up has made stays: the collector of garbage need not look at it again.
         gc.freeze()
         gc.enable()
         where = f"{running.server.scheme}://{address.host}:{running.server.port}/metrics"
-        sys.stderr.write(f"exposing {len(sidecar.targets)} targets on {where}\n")
+        text = f"exposing {len(sidecar.targets)} targets on {where}"
+        if settings.log.format == "json":
+            _log.info(text)  # who reads the lines expects an object in each
+        else:
+            sys.stderr.write(f"{text}\n")
         stop.wait()
     finally:
         reloader.stop()
@@ -97,6 +105,7 @@ class _Running:
         self._names = names
         self._lock = threading.Lock()
         self._pusher: Any = None
+        self._pushed = _receivers(settings)
         try:
             self.server = package("collectors.server").serve(sidecar, address.host, address.port, settings.access)
             self._push(settings)
@@ -135,17 +144,28 @@ class _Running:
         pusher, self._pusher = self._pusher, None
         if pusher is not None:
             self.sidecar.sources = tuple([one for one in self.sidecar.sources if one != pusher.families])
-            pusher.stop()
+            pusher.stop(ended=_receivers(settings) != self._pushed)
+        self._pushed = _receivers(settings)
         if settings.push is not None:
             self._pusher = package("collectors.push").Pusher(self.sidecar, settings.push, Path(settings.data))
             self.sidecar.sources = (*self.sidecar.sources, self._pusher.families)
             self._pusher.start()
 
     def close(self) -> None:
-        """Stop all, the listener first."""
+        """Stop all, the listener first, in some eight seconds at most."""
+        begun = monotonic()
         server = getattr(self, "server", None)
         if server is not None:
             server.shutdown()
         if self._pusher is not None:
-            self._pusher.stop()
+            self._pusher.stop(max(_LEAST_PUSH_SECONDS, _STOP_SECONDS - (monotonic() - begun)))
         self.sidecar.close()
+
+
+def _receivers(settings: Settings) -> tuple[object, ...]:
+    """Where series are pushed to: they end when that changes, and go on when only the interval or so does."""
+    push = settings.push
+    if push is None:
+        return ()
+    otlp, written = push.otlp, push.remote_write
+    return settings.data, otlp and otlp.url, written and written.url, push.textfile

@@ -34,6 +34,8 @@ def command(context: click.Context, target: str, config: str | None, timeout: fl
     Example:
       watchkeeper collect test cache --config watchkeeper.yaml
     """
+    if timeout is not None and not timeout > 0:
+        raise click.BadParameter(f"{timeout:g} is not longer than 0 seconds", param_hint="--timeout")
     settings = load_settings(config or context.obj, required=True)
     sidecar = package("collectors.runtime").Sidecar(settings.targets)
     # What a log line would say stands in the error.
