@@ -21,6 +21,9 @@ from watchkeeper.settings import Settings
 
 __all__ = ["pages"]
 
+# Click keeps the help option of a command as it was first asked for.
+_HELP = cli.context_settings["help_option_names"]
+
 
 def pages() -> dict[str, str]:
     """File names and their texts."""
@@ -42,7 +45,7 @@ def _commands() -> str:
         "Generated from the command line itself; `watchkeeper COMMAND --help` says the same.",
         "",
     ]
-    context = click.Context(cli, info_name="watchkeeper", terminal_width=100)
+    context = click.Context(cli, info_name="watchkeeper", terminal_width=100, help_option_names=_HELP)
     lines += ["```text", cli.get_help(context), "```", ""]
     for name in sorted(COMMANDS):
         command = cli.get_command(context, name)
@@ -52,7 +55,7 @@ def _commands() -> str:
 
 
 def _command(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(command, info_name=path, terminal_width=100)
+    context = click.Context(command, info_name=path, terminal_width=100, help_option_names=_HELP)
     yield from (f"## {path}", "", "```text", command.get_help(context), "```", "")
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
