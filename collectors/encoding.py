@@ -26,6 +26,7 @@ _SMALL, _LARGE, _HUGE = 1e-4, 1e6, 1e15
 # What ends the line of a whole number, by the length of its text with ".0\n".
 _EXPONENTS = tuple([f"e+{length - 4:02d}\n" for length in range(24)])
 _floats = msgspec.json.Encoder().encode
+_FLOATS = {float}
 
 
 class _Plan:
@@ -125,20 +126,18 @@ def _add_exemplars(filled: list[str], families: Sequence[Family], taken: frozens
 
 def _line_ends(values: list[float]) -> list[str]:
     """Each value as it is written, with the end of its line."""
-    try:
-        texts = _floats(values).decode()[1:-1].replace(",", "\n,").split(",")
-        texts[-1] += "\n"
-    except TypeError:
-        # A number of a kind that msgspec does not know, such as numpy.float64.
-        return [format_value(value) + "\n" for value in values]
-    return [
-        text if value.__class__ is float and (_SMALL <= value < _LARGE or value == 0.0) else _other(value, text)
-        for value, text in zip(values, texts, strict=True)
-    ]
+    if set(map(type, values)) != _FLOATS:
+        # Whole numbers of Python, or numbers of a kind that msgspec does not know, such as numpy.float64.
+        values = list(map(float, values))
+    texts = _floats(values).decode()[1:-1].replace(",", "\n,").split(",")
+    texts[-1] += "\n"
+    for at in [at for at, value in enumerate(values) if not (_SMALL <= value < _LARGE or value == 0.0)]:
+        texts[at] = _other(values[at], texts[at])
+    return texts
 
 
 def _other(value: float, text: str) -> str:
-    if value.__class__ is float and _LARGE <= value < _HUGE and text[-3:] == ".0\n":
+    if _LARGE <= value < _HUGE and text[-3:] == ".0\n":
         # A large whole number, such as bytes: its digits are there, only the point moves.
         digits = text[:-3].rstrip("0")
         return (f"{digits[0]}.{digits[1:]}" if len(digits) > 1 else digits) + _EXPONENTS[len(text)]
