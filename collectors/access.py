@@ -8,6 +8,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from collectors.problems import unusable
 from watchkeeper.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -139,13 +140,12 @@ def _tls_context(tls: Tls) -> ssl.SSLContext:
         named = [one for one in (tls.cert_file, tls.key_file, tls.client_ca_file) if one and not os.path.exists(one)]  # noqa: PTH110
         raise SettingsError(f"access.tls: {', '.join(named) or path}: no such file") from None
     except (OSError, ValueError) as error:
-        what = f"{path} with {tls.key_file}" if path == tls.cert_file else path
-        raise SettingsError(f"access.tls: {what} cannot be used: {_reason(error)}") from None
+        if path == tls.cert_file:
+            why = unusable(error, str(path), tls.key_file)
+        else:
+            why = f"{path} holds no certificates: expected is PEM text"
+        raise SettingsError(f"access.tls: {why}") from None
     return context
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def is_loopback(host: str) -> bool:

@@ -12,13 +12,21 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from collectors.families import Family
-from watchkeeper.errors import SettingsError
+from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.signals import Signal
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
 
-__all__ = ["Collector", "Cost", "Session", "check_target", "collector_of", "redact"]
+__all__ = ["Collector", "ConnectionEndedError", "Cost", "Session", "check_target", "collector_of", "redact"]
+
+
+class ConnectionEndedError(TargetError):
+    """A connection that was kept from an earlier read turned out dead before anything of this one was answered.
+
+    That says nothing of the target, which closes idle connections, or was restarted: once the session is closed, it can
+    be read again, and opens another connection.
+    """
 
 
 class Session(Protocol):
@@ -32,6 +40,7 @@ class Session(Protocol):
         """Everything that the target says now. `deadline` is in seconds of `watchkeeper.clock.monotonic`.
 
         Raises TargetError, or what the driver raises; the session is closed then and a new one opened at the next read.
+        After a ConnectionEndedError it is closed and read once more.
         """
         ...
 

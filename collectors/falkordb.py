@@ -10,11 +10,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from collectors.description import Collector
+from collectors.description import Collector, ConnectionEndedError
 from collectors.families import Family, family, single
 from collectors.redis import flag
 from collectors.redis_info import number
-from collectors.resp import TLS_OPTIONS, Address, RedisConnection, RedisError, batch, explained
+from collectors.resp import TLS_OPTIONS, Address, RedisConnection, RedisError, batch, explained, has_ended
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.signals import Signal
@@ -28,7 +28,7 @@ __all__ = ["COLLECTOR"]
 _log = logging.getLogger("watchkeeper.collectors")
 
 _DEFAULT_URL = "falkordb://127.0.0.1:6379"
-_NEEDED = "INFO and the GRAPH commands that docs/systems/falkordb.md names"
+_PAGE = "docs/systems/falkordb.md"
 _GRAPHS = 50
 # A thousand waiting queries come with their texts: it is then that somebody wants to know.
 _LIMIT_BYTES = 16 * 1024 * 1024
@@ -149,8 +149,9 @@ class FalkorDBSession:
         self._connection: RedisConnection | None = None
 
     def read(self, deadline: float) -> Sequence[Family]:
+        kept = self._connection
         try:
-            connection = self._connection or self._connect(deadline)
+            connection = kept or self._connect(deadline)
             names, info, config, modules = connection.send(_BATCH, deadline)
             if isinstance(names, RedisError):
                 raise names
@@ -158,7 +159,10 @@ class FalkorDBSession:
             asked = graphs[: self._limit]
             slow = connection.pipeline([("GRAPH.SLOWLOG", graph) for graph in asked], deadline)
         except (OSError, RedisError) as error:
-            raise TargetError(f"FalkorDB at {self._address}: {_explained(error)}") from None
+            failed = f"FalkorDB at {self._address}: {_explained(error, self._address.host)}"
+            if kept is not None and has_ended(kept, error):
+                raise ConnectionEndedError(failed) from None
+            raise TargetError(failed) from None
         found = [single(s.FALKORDB_UP, 1.0), single(s.FALKORDB_GRAPHS, float(len(graphs)))]
         queries, settings = _queries(info), _config(config)
         found += [*queries, *settings, *_version(modules), *_slow(asked, slow)]
@@ -167,12 +171,14 @@ class FalkorDBSession:
         return found
 
     def abort(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _connect(self, deadline: float) -> RedisConnection:
         self._connection, _ = RedisConnection.login(self._target, self._address, deadline, _LIMIT_BYTES)
@@ -197,10 +203,10 @@ def _has_free_thread(families: Sequence[Family]) -> bool:
     return running is not None and waiting == 0 and running < values.get(s.FALKORDB_QUERY_THREADS.name, 1.0)
 
 
-def _explained(error: Exception) -> str:
+def _explained(error: Exception, host: str) -> str:
     if "unknown command" in str(error):
         return "it has no FalkorDB module: load it, or use the system redis"
-    return explained(error, _NEEDED)
+    return explained(error, host, _PAGE)
 
 
 COLLECTOR = Collector(

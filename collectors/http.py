@@ -10,15 +10,14 @@ import contextlib
 import http.client
 import json
 import socket
-import ssl
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from collectors.problems import client_certificates, in_words
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError
-from watchkeeper.tls import client_context
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
@@ -105,13 +104,9 @@ class HttpReader:
     ) -> bytes:
         try:
             return self._answer(method, path, body, deadline, headers, limit)
-        except TimeoutError:
-            error = "no answer in time"
-        except ConnectionRefusedError:
-            error = "connection refused"
-        except ssl.SSLCertVerificationError as problem:
-            error = f"its certificate is refused: {problem.verify_message}"
-        except (OSError, http.client.HTTPException, zlib.error) as problem:
+        except OSError as problem:
+            error = in_words(problem, self._url.hostname or "")
+        except (http.client.HTTPException, zlib.error) as problem:
             error = str(problem) or type(problem).__name__
         except TargetError as problem:
             error = str(problem)
@@ -144,7 +139,7 @@ class HttpReader:
         url = self._url
         host = url.hostname or ""
         if url.scheme == "https":
-            context = client_context(self._target.options.get("ca_file"))
+            context = client_certificates(self._target.options.get("ca_file"))
             return http.client.HTTPSConnection(host, url.port or 443, timeout=timeout, context=context)
         return http.client.HTTPConnection(host, url.port or 80, timeout=timeout)
 

@@ -3,7 +3,8 @@
 A lane reads its target once at a time (concurrent scrapes share that read), answers at the deadline whatever the target
 does, and leaves a target alone that keeps failing. A read has a thread of its own, but for one case: where the session
 says that it is `inline` (connected, and a read ends when it is aborted), the thread of the scrape reads itself, which
-saves two changes of threads. The watchdog aborts such a read at its deadline.
+saves two changes of threads. The watchdog aborts such a read at its deadline. Where it finds the kept connection dead,
+the lane's thread goes on: to resolve a name and to connect cannot be aborted.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from collectors.breaker import Breaker
-from collectors.description import Session, collector_of, redact
+from collectors.description import ConnectionEndedError, Session, collector_of, redact
 from collectors.encoding import Encoder
 from collectors.families import Family, Pairs, single
+from collectors.problems import in_words
 from watchkeeper.clock import Clock, monotonic, now
-from watchkeeper.errors import WatchkeeperError
+from watchkeeper.errors import TargetError, WatchkeeperError
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
@@ -109,6 +111,7 @@ class Lane:
         self.failures = 0
         self.dropped = 0
         self.succeeded: float | None = None
+        self.seconds: float | None = None
         self.error: str | None = None
         self.breaker = breaker or Breaker()
         self._clock = clock
@@ -145,24 +148,32 @@ class Lane:
                 flight = self._flight = Flight(at, at + seconds, here=threading.get_ident())
                 return flight
             flight = self._flight = Flight(at, at + seconds)
-            if self._thread is None:
-                name = f"lane-{self.target.name}"
-                self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
-                self._thread.start()
-            self._orders.put(flight)
-            if self._retired:
-                self._orders.put(None)  # for a thread that begins only now, nobody else says that it is to end
+            self._order(flight)
         return flight
 
+    def _order(self, flight: Flight) -> None:
+        """Have the lane's thread do a read; the lock is held."""
+        if self._thread is None:
+            name = f"lane-{self.target.name}"
+            self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+            self._thread.start()
+        self._orders.put(flight)
+        if self._retired:
+            self._orders.put(None)  # for a thread that begins only now, nobody else says that it is to end
+
     def run(self, flight: Flight) -> None:
-        """Do the read of a flight, in this thread."""
+        """Do the read of a flight, in this thread, or hand it to the lane's own where it takes a new connection."""
         reading = self._read(flight)
+        if reading is None:
+            return
         with self._lock:
             # An answer after the deadline was reported as a failure: it does not count twice.
             late = flight.overdue
             if not late:
                 self._note(reading.error, monotonic())
-            elif flight.here is not None:
+                if reading.up:
+                    self.seconds = reading.seconds
+            else:
                 reading = self._down(reading.seconds, self.error or _late(reading.seconds))
         if late:
             self._drop_session()  # it was aborted, even if the answer came through
@@ -252,21 +263,43 @@ class Lane:
                     break
         self._drop_session(unless_busy=True)
 
-    def _read(self, flight: Flight) -> Reading:
+    def _read(self, flight: Flight) -> Reading | None:
         try:
             if self._session is None:
                 session = self.collector.open(self.target)
                 with self._lock:
                     self._session = session
-            families = self._limited(self._session.read(flight.deadline))
+            try:
+                found = self._session.read(flight.deadline)
+            except ConnectionEndedError:
+                if flight.overdue:
+                    raise  # it was aborted
+                with self._ending:
+                    self._session.close()
+                if self._handed_over(flight):
+                    return None
+                found = self._session.read(flight.deadline)
+            families = self._limited(found)
         except WatchkeeperError as error:
-            failed = str(error)
+            # Whoever shows it names the target.
+            failed = str(error).removeprefix(f"target {self.target.name}: ")
         except Exception as error:  # noqa: BLE001  whatever a driver raises concerns this target alone
-            failed = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            failed = in_words(error)
         else:
             return Reading(self.target, families, True, monotonic() - flight.begun)
         self._drop_session()
         return self._down(monotonic() - flight.begun, redact(failed, self.target))
+
+    def _handed_over(self, flight: Flight) -> bool:
+        """Give a read that the scrape's thread does to the lane's own thread; False where it is that one already."""
+        with self._lock:
+            if flight.here is None:
+                return False
+            if self._closed:
+                raise TargetError("the sidecar is closing")
+            flight.here = None
+            self._order(flight)
+        return True
 
     def _limited(self, families: Sequence[Family]) -> Sequence[Family]:
         """At most `max_series` samples, in the order in which they came; the rest is counted."""

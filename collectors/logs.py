@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -63,6 +64,7 @@ class LogsSession:
         self._sources: dict[str, _Source] = {}
         self._saved = monotonic()
         self._unsaved = ""
+        self._found = True
         state = self._restored()
         url = urlsplit(target.url)
         beginning = options.get("from", "end") == "beginning"
@@ -122,11 +124,20 @@ class LogsSession:
         for name, service in self._services.items():
             service.unreadable = unreadable[name]
         self._services.forget(at)
+        found = bool(files.paths() or files.unreadable)
+        if self._found and not found:
+            _log.warning("target %s: no file matches %s", self._target.name, _pattern(self._target))
+        self._found = found
         known = files.unread()
         self._sources = {path: source for path, source in self._sources.items() if path in known}
 
     def _name(self, path: str) -> str:
         return str(self._target.options.get("service") or service_of_file(path))
+
+    def _missing(self) -> str:
+        """What a pattern that matches no file is shown as."""
+        pattern = _pattern(self._target)
+        return pattern if has_magic(pattern) and "service" not in self._target.options else self._name(pattern)
 
     def _chunk(self, chunk: Chunk, at: float) -> None:
         service = self._services.named(self._name(chunk.path), at)
@@ -182,6 +193,7 @@ class LogsSession:
         for path, size in self._files.unread().items() if self._files is not None else ():
             name = self._name(path)
             unread[name if name in self._services else OTHER] += size
+        sources = [((n,), float(len(one.sources))) for n, one in rows]
         levels = [(name, level, one) for name, one in rows for level in s.LEVELS]
         return [
             family(s.LOGS_RECORDS_TOTAL, [((n, level), float(one.records[level])) for n, level, one in levels]),
@@ -202,7 +214,7 @@ class LogsSession:
             family(s.LOGS_LOST_BYTES_TOTAL, [((n,), float(one.lost)) for n, one in rows]),
             family(s.LOGS_UNREAD_BYTES, [((n,), float(size)) for n, size in unread.items()]),
             family(s.LOGS_LAST_RECORD_TIMESTAMP_SECONDS, [((n,), one.last) for n, one in rows if one.last is not None]),
-            family(s.LOGS_SOURCES, [((n,), float(len(one.sources))) for n, one in rows]),
+            family(s.LOGS_SOURCES, sources if rows or self._found else [((self._missing(),), 0.0)]),
             family(s.LOGS_UNREADABLE_SOURCES, [((n,), float(one.unreadable)) for n, one in rows if one.unreadable]),
         ]
 

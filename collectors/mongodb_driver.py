@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from collectors.problems import in_words
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError, WatchkeeperError
 
@@ -71,8 +72,13 @@ class PymongoDriver:
         return url.netloc.rpartition("@")[2] or "127.0.0.1:27017"
 
     def run(self, database: str, command: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
-        import pymongo
-        from pymongo.errors import OperationFailure, PyMongoError
+        try:
+            import pymongo
+            from pymongo.errors import OperationFailure, PyMongoError
+        except ModuleNotFoundError as error:
+            raise TargetError(
+                f"{error.name}, the driver of MongoDB, is not installed: pip install 'watchkeeper[mongodb]'"
+            ) from None
 
         left = deadline - monotonic()
         try:
@@ -93,12 +99,8 @@ class PymongoDriver:
             raise Refused(_refusal(error), error.code or 0) from None
         except PyMongoError as error:
             raise self._failed(_explained(error)) from None
-        except TimeoutError:
-            raise self._failed("no answer in time") from None
-        except ConnectionRefusedError:
-            raise self._failed("connection refused") from None
         except OSError as error:
-            raise self._failed(str(error)) from None
+            raise self._failed(in_words(error, urlsplit(f"//{self.address}").hostname or "")) from None
 
     def abort(self) -> None:
         # Every command has the deadline itself; to close the client from another thread would wait for it.

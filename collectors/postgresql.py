@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from collectors.description import Collector, redact
+from collectors.description import Collector, ConnectionEndedError, redact
 from collectors.families import Family, family, single
 from collectors.postgresql_address import Address, address_of
 from collectors.postgresql_families import Builder, idle_family, settings_families
@@ -19,6 +19,7 @@ from collectors.postgresql_optional import OPTIONAL, limit_of
 from collectors.postgresql_protocol import Answer, Connection, Question, ServerError
 from collectors.postgresql_queries import CustomQuery, custom_queries
 from collectors.postgresql_statements import IDLE_STATEMENT, SERVER_STATEMENT, SETTINGS_STATEMENT, STATEMENTS, Statement
+from collectors.problems import in_words
 from watchkeeper.clock import monotonic
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import DefinitionError, SettingsError, TargetError
@@ -63,20 +64,18 @@ class PostgreSQLSession:
         self._kept: dict[str, tuple[float, list[Family]]] = {}
 
     def read(self, deadline: float) -> Sequence[Family]:
+        kept = self._connection
+        if kept is not None:
+            kept.answered = False
         try:
-            connection = self._connection or self._connect(deadline)
+            connection = kept or self._connect(deadline)
             out = [single(PG_UP, 1.0), *self._identity, *self._core(connection, deadline)]
             out += self._optional(connection, deadline)
-        except ServerError as error:
-            raise TargetError(f"PostgreSQL at {self._where}: {_explained(error)}") from None
-        except TargetError as error:
-            raise TargetError(f"PostgreSQL at {self._where}: {error}") from None
-        except TimeoutError:
-            raise TargetError(f"PostgreSQL at {self._where}: no answer in time") from None
-        except ConnectionRefusedError:
-            raise TargetError(f"PostgreSQL at {self._where}: connection refused") from None
-        except OSError as error:
-            raise TargetError(f"PostgreSQL at {self._where}: {error.strerror or error}") from None
+        except (ServerError, TargetError, OSError) as error:
+            failed = f"PostgreSQL at {self._where}: {_explained(error, self._address)}"
+            if kept is not None and _has_ended(kept, error):
+                raise ConnectionEndedError(failed) from None
+            raise TargetError(failed) from None
         except (ValueError, LookupError, struct.error):
             raise TargetError(f"PostgreSQL at {self._where}: it sent an answer that cannot be read") from None
         if self._errors:
@@ -89,12 +88,14 @@ class PostgreSQLSession:
         return self._connection is not None
 
     def abort(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     @property
     def _where(self) -> str:
@@ -104,6 +105,9 @@ class PostgreSQLSession:
         self._address = address_of(self._target, COLLECTOR.default_url)
         connection = Connection.open(self._address, deadline, application="watchkeeper")
         self._connection = connection
+        # It may be another server, or version, than before, and an operator may have granted what was refused.
+        self._builders, self._loaded, self._stale = {}, None, True
+        self._refused.clear()
         (identity,) = connection.ask([Question("SELECT version(), current_setting('server_version_num')")], deadline)
         if isinstance(identity, ServerError):
             raise identity
@@ -114,8 +118,9 @@ class PostgreSQLSession:
         self._identity = [family(PG_STATIC, [((self._address.name, short, text), 1.0)])]
         for statement in OPTIONAL:
             if self._wants(statement):
-                self._errors[statement.key] = 0
-        self._errors |= {query.name: 0 for query in self._custom}
+                self._errors.setdefault(statement.key, 0)
+        for query in self._custom:
+            self._errors.setdefault(query.name, 0)
         return connection
 
     def _bound(self, connection: Connection, deadline: float) -> None:
@@ -282,8 +287,22 @@ def _check(target: Target) -> None:
             raise SettingsError(f"target {target.name}: {name} is true, false or a number of rows, found {value!r}")
 
 
-def _explained(error: ServerError) -> str:
+def _has_ended(connection: Connection, error: Exception) -> bool:
+    """Whether a connection that was kept was dead before anything of this read was answered: its end says nothing.
+
+    An errno tells the system's report of a peer that is gone from the end of our own patience.
+    """
+    if connection.answered or (isinstance(error, TimeoutError) and not error.errno):
+        return False
+    return error.fatal if isinstance(error, ServerError) else isinstance(error, OSError)
+
+
+def _explained(error: Exception, address: Address | None = None) -> str:
     """The server's words, or what to do where that is known."""
+    if isinstance(error, OSError):
+        return in_words(error, address.host if address is not None else "")
+    if not isinstance(error, ServerError):
+        return str(error)
     known = {
         "28P01": "it refused the user or the password",
         "53300": "it has no connection left for this role",

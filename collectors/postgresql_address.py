@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from collectors.problems import client_certificates
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import TargetError
+from watchkeeper.errors import SettingsError, TargetError
 
 if TYPE_CHECKING:
     import ssl
@@ -136,16 +137,13 @@ def _context(address: Address) -> ssl.SSLContext:
     """TLS as libpq means it: only verify-ca and verify-full (and require with a CA) check who answers."""
     import ssl
 
-    from watchkeeper.tls import client_context
-
     verified = address.mode.startswith("verify") or bool(address.ca_file)
     try:
-        context = client_context(address.ca_file)
-        if address.cert_file:
-            context.load_cert_chain(address.cert_file, address.key_file or None)
-    except OSError as error:
-        file = address.ca_file or address.cert_file
-        raise TargetError(f"the certificates in {file} cannot be read: {error.strerror or error}") from None
+        context = client_certificates(
+            address.ca_file, address.cert_file, address.key_file or None, ("sslrootcert", "sslcert", "sslkey")
+        )
+    except SettingsError as error:
+        raise TargetError(str(error)) from None
     context.check_hostname = address.mode == "verify-full"
     context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
     return context

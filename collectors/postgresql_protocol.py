@@ -36,10 +36,11 @@ _DATA_ROW = ord("D")
 
 
 class ServerError(Exception):
-    """An error of the server, in its words; `code` is its SQLSTATE."""
+    """An error of the server, in its words; `code` is its SQLSTATE, and one that is `fatal` ends the connection."""
 
     def __init__(self, fields: dict[str, str]) -> None:
         self.code = fields.get("C", "")
+        self.fatal = fields.get("V", fields.get("S", "")) in ("FATAL", "PANIC")
         super().__init__(fields.get("M", "an error without a message"))
 
 
@@ -94,6 +95,8 @@ class Connection:
         self._place = 0
         self._columns: dict[str, tuple[str, ...]] = {}
         self.parameters: dict[str, str] = {}
+        self.answered = False
+        """Whether a statement was answered; set back by whoever wants to know."""
 
     @classmethod
     def open(cls, address: Address, deadline: float, *, application: str) -> Connection:
@@ -159,9 +162,11 @@ class Connection:
             kind, begin, end = self._next(deadline)
             if kind == _DATA_ROW:
                 if first < 0:
-                    first = begin
+                    first, self.answered = begin, True
                 continue
             letter = chr(kind)
+            if letter in "TnCIs":
+                self.answered = True
             if letter in "Tn":
                 # Described, so it was parsed: a question with a key is prepared now, whatever becomes of it.
                 columns = _column_names(bytes(self._buffer[begin + 5 : end])) if letter == "T" else ()

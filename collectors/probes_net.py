@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from collectors.problems import client_certificates
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, WatchkeeperError
 from watchkeeper.signals import Signal
 from watchkeeper.systems import probes as s
-from watchkeeper.tls import client_context
 
 __all__ = ["Probe", "ProbeError", "Resolver", "Tls", "failure"]
 
@@ -264,7 +264,7 @@ class Tls:
         try:
             changed = Path(self._ca_file).stat().st_mtime if self._ca_file else 0.0
             if self._context is None or self._context[0] != changed:
-                self._context = changed, client_context(self._ca_file)
+                self._context = changed, client_certificates(self._ca_file)
         except OSError as error:
             raise SettingsError(f"option ca_file: cannot read {self._ca_file}: {error.strerror or error}") from None
         return self._context[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from collectors.description import Collector
+from collectors.description import Collector, ConnectionEndedError
 from collectors.families import Family, family, single
 from collectors.redis_info import (
     CONFIG,
@@ -19,7 +19,7 @@ from collectors.redis_info import (
 )
 from collectors.redis_keys import KEY_OPTIONS, KeyChecks
 from collectors.redis_sentinel import MASTERS, sentinel_families
-from collectors.resp import TLS_OPTIONS, Address, Batch, RedisConnection, RedisError, batch, explained
+from collectors.resp import TLS_OPTIONS, Address, Batch, RedisConnection, RedisError, batch, explained, has_ended
 from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.systems import redis_info as i
 from watchkeeper.systems import redis_modes as m
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["COLLECTOR", "flag"]
 
 _DEFAULT_URL = "redis://127.0.0.1:6379/0"
-_NEEDED = "INFO, CONFIG GET, SLOWLOG and LATENCY (Sentinel: SENTINEL; Cluster: CLUSTER INFO)"
+_PAGE = "docs/systems/redis.md"
 _CONFIG = tuple(("CONFIG", "GET", name) for name in (*CONFIG, "databases"))
 _CONFIG_ALL = (("CONFIG", "GET", "*"),)
 # A setting whose name has such a part holds a secret, or may.
@@ -59,8 +59,9 @@ class RedisSession:
         self._batch = Batch(b"", 0)
 
     def read(self, deadline: float) -> Sequence[Family]:
+        kept = self._connection
         try:
-            connection = self._connection or self._connect(deadline)
+            connection = kept or self._connect(deadline)
             replies = connection.send(self._batch, deadline)
             # Managed services and ACLs may refuse anything but INFO.
             if isinstance(replies[0], RedisError):
@@ -72,7 +73,10 @@ class RedisSession:
             if self._keys is not None:
                 found += self._keys.families(connection, deadline)
         except (OSError, RedisError) as error:
-            raise TargetError(f"Redis at {self._address}: {explained(error, _NEEDED)}") from None
+            failed = f"Redis at {self._address}: {explained(error, self._address.host, _PAGE)}"
+            if kept is not None and has_ended(kept, error):
+                raise ConnectionEndedError(failed) from None
+            raise TargetError(failed) from None
         return found
 
     @property
@@ -81,12 +85,14 @@ class RedisSession:
         return self._connection is not None
 
     def abort(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _connect(self, deadline: float) -> RedisConnection:
         self._connection, server = RedisConnection.login(self._target, self._address, deadline)

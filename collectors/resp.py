@@ -7,12 +7,14 @@ It is our own because redis-py cannot keep the sidecar small. Measured with redi
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from collectors.problems import client_certificates, in_words
 from watchkeeper.clock import monotonic
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "Reply",
     "batch",
     "explained",
+    "has_ended",
 ]
 
 # A text, a number, a list of replies, None, or an error.
@@ -130,11 +133,7 @@ class RedisConnection:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if address.tls:
-                from watchkeeper.tls import client_context
-
-                context = client_context(address.ca_file)
-                if address.cert_file:
-                    context.load_cert_chain(address.cert_file, address.key_file)
+                context = client_certificates(address.ca_file, address.cert_file, address.key_file)
                 sock.settimeout(max(0.001, deadline - monotonic()))
                 sock = context.wrap_socket(sock, server_hostname=address.host)
         except BaseException:
@@ -156,8 +155,9 @@ class RedisConnection:
         user = target.user or unquote(parts.username or "")
         connection = cls.open(address, deadline, limit)
         try:
-            if password:
-                connection.call("AUTH", *([user] if user else []), password, deadline=deadline)
+            # Everybody is `default` to begin with; another user may have no password, and must log in nonetheless.
+            if password or user not in ("", "default"):
+                _log_in(connection, user, password, deadline)
             # A server that wants a password refuses these; the first read says so in a better place.
             commands = [("CLIENT", "SETNAME", "watchkeeper"), ("INFO", "server")]
             _, server = connection.pipeline(commands, deadline)
@@ -165,6 +165,11 @@ class RedisConnection:
             connection.close()
             raise
         return connection, server if isinstance(server, str) else ""
+
+    @property
+    def answered(self) -> bool:
+        """Whether anything came back for the last batch."""
+        return self._received > 0
 
     def send(self, request: Batch, deadline: float) -> list[Reply]:
         """The replies to a batch, in one round trip; a RedisError in the list where a command was refused."""
@@ -267,10 +272,31 @@ class RedisConnection:
         return data.decode(errors="replace")
 
 
-def explained(error: Exception, commands: str) -> str:
+def _log_in(connection: RedisConnection, user: str, password: str, deadline: float) -> None:
+    try:
+        connection.call("AUTH", *([user] if user else []), password, deadline=deadline)
+    except RedisError as error:
+        if password:
+            raise
+        why = "it has no users" if "wrong number" in str(error) else "it refused it"
+        raise RedisError(
+            f"user {user} has no password in the settings, and {why}: set password: {{file: PATH}} or {{env: NAME}}"
+        ) from None
+
+
+def has_ended(connection: RedisConnection, error: Exception) -> bool:
+    """Whether a connection that was kept was dead before anything of this read was answered.
+
+    An errno tells the system's report of a peer that is gone from the end of our own patience.
+    """
+    late = isinstance(error, TimeoutError) and not error.errno
+    return isinstance(error, OSError) and not late and not connection.answered
+
+
+def explained(error: Exception, host: str, page: str) -> str:
     """An error in a person's words, with what to do where the server's reply says it.
 
-    `commands` are those that the target's user needs.
+    `host` is where the server is, `page` the page of the documentation with the rights that the target's user needs.
     """
     text = str(error) or type(error).__name__
     if "NOAUTH" in text or "Authentication required" in text:
@@ -278,11 +304,9 @@ def explained(error: Exception, commands: str) -> str:
     if "WRONGPASS" in text or "invalid password" in text or "invalid username-password" in text:
         return "it refused the user or the password"
     if "NOPERM" in text:
-        return f"{text}: allow the user {commands}"
+        refused = re.search(r"the '([^']+)' command", text)
+        what = f"allow the user +{refused[1].lower()}" if refused else "allow the user more"
+        return f"{text}: {what}; all that it needs is in {page}"
     if "CERTIFICATE_REQUIRED" in text or "EOF occurred in violation of protocol" in text:
         return f"{text}: if it asks for a certificate, set the options cert_file and key_file"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return text
+    return in_words(error, host) if isinstance(error, OSError) else text

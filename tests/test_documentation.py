@@ -53,3 +53,9 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not link.startswith(("http://", "https://", "mailto:")) and not (page.parent / link).exists()
     ]
     assert missing == []
+
+
+def test_what_a_signal_requires_is_a_sentence_of_its_own() -> None:
+    glued = [line for text in pages().values() for line in text.splitlines() if re.search(r"\.Requires ", line)]
+    assert glued == []
+    assert " Requires Redis 7.4 or later." in pages()["systems/redis.md"]

@@ -53,10 +53,18 @@ def systemd(plan: Plan) -> str:
     """
     settings = plan.settings(host="127.0.0.1", secret_file=f"/run/credentials/{unit_name(plan)}/password")
     commented = "".join(f"#   {line}\n" for line in settings.splitlines())
-    load = f"LoadCredential=password:/etc/watchkeeper/{plan.secret}\n" if plan.secret else ""
+    directory, secret = CONFIG_DIR, f"{CONFIG_DIR}/{plan.secret}"
+    setup = f"""# {unit_name(plan)}. To set it up, as root:
+# python3 -m venv /opt/watchkeeper && /opt/watchkeeper/bin/pip install 'watchkeeper[sidecar]'
+# install -d -m 0755 {directory}
+"""
+    if plan.secret:
+        # By a file, never as an argument: arguments stand in the list of processes and in the shell's history.
+        setup += f"# install -m 0600 -o root /dev/stdin {secret}    # then type the password, Enter and Ctrl-D\n"
+    load = f"LoadCredential=password:{secret}\n" if plan.secret else ""
     # The groups that may read logs on Debian and on systemd's own terms; who owns nothing needs them.
     groups = "SupplementaryGroups=adm systemd-journal\nStateDirectory=watchkeeper\n" if plan.system == "logs" else ""
-    return f"""# {unit_name(plan)}: write {CONFIG_DIR}/{plan.name}.yaml with
+    return f"""{setup}# and write {CONFIG_DIR}/{plan.name}.yaml with
 {commented}
 [Unit]
 Description=Watchkeeper: {plan.system} {plan.name}

@@ -9,19 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from collectors.deploy.check import mistakes
 from watchkeeper.errors import SettingsError
 from watchkeeper.findings import Finding
-from watchkeeper.settings import parse
-from watchkeeper.yaml import Document, Place, read_documents
+from watchkeeper.settings import parse, secret_places
+from watchkeeper.yaml import Document, Place, read_document, read_documents
 
 __all__ = ["RULES", "lint"]
 
 RULES: Mapping[str, str] = {
     "readiness-tied-to-target": "a probe asks the target (/metrics, /probe, its port): a sick one takes its pod down",
     "not-native": "an init container without restartPolicy: Always never ends, and the pod never starts",
+    "not-collect": "the arguments of the image do not name its command `collect`: the container ends at once",
+    "path-unmounted": "no volume is mounted where the settings, or a secret that they name, are looked for",
     "port-unmatched": "a port name of a monitor or service names no port: nothing is scraped, and nothing complains",
     "endpoints-of-init-container": "a service finds no named port of an init container: use a PodMonitor",
     "selector-unmatched": "a monitor selects by a label that no pod here carries",
@@ -49,6 +54,10 @@ _WORKLOADS = {
 _SCRAPE = "prometheus.io/scrape"
 # In the user part of an address, or as a field of a connection text; `$(NAME)` and `${NAME}` are filled in elsewhere.
 _PASSWORD = re.compile(r"://[^/@\s:]*:(?!\$[({])[^/@\s]+@|\bpassword=(?!\$[({])[^\s&]", re.IGNORECASE)
+# What Helm fills in; a legend in a ConfigMap may have braces of its own.
+_TEMPLATE = re.compile(
+    r"\{\{-?\s*(\.(Values|Release|Chart|Capabilities|Files|Template)\b|(if|include|range|with|template|define|end)\b[^{]*-?\}\})"
+)
 _REFERENCE = re.compile(r"\$[({][^)}]*[)}]")
 _SECRET_NAMES = ("PASSWORD", "SECRET", "TOKEN")
 # These name a file or an object, not a secret itself.
@@ -88,19 +97,39 @@ class _Pod:
         }
 
 
+def _words(container: Mapping[str, Any], *keys: str) -> list[str]:
+    return [str(word) for key in keys for word in _list(container.get(key))]
+
+
+def _misspelt(container: Mapping[str, Any]) -> str:
+    """What stands where the arguments of our image should begin with `collect`; empty where they may mean another."""
+    image = str(container.get("image")).rpartition("/")[2]
+    args = _words(container, "args")
+    if not args or "collect" in args or _list(container.get("command")) or not image.startswith("watchkeeper"):
+        return ""
+    return args[0] if args[0].startswith("-") or get_close_matches(args[0], ["collect"]) else ""
+
+
 def _collects(container: Mapping[str, Any]) -> bool:
-    words = [str(word) for word in (*_list(container.get("command")), *_list(container.get("args")))]
+    words = _words(container, "command", "args")
     image = str(container.get("image")).rpartition("/")[2]
     if not words:
         return image.startswith("watchkeeper")  # what our image does by itself
-    return "collect" in words and ("watchkeeper" in image or any("watchkeeper" in word for word in words))
+    return bool(_misspelt(container)) or (
+        "collect" in words and ("watchkeeper" in image or any("watchkeeper" in word for word in words))
+    )
 
 
 def lint(text: str, path: str) -> list[Finding]:
     """The findings of a file of Kubernetes manifests, in the order of its lines. Raises SettingsError for what is no
-    YAML, and for a List, whose items would be passed over.
+    YAML, for a template, for a file without a Kubernetes object, and for a List, whose items would be passed over.
     """
-    documents = [document for document in read_documents(text, path) if isinstance(document.value, dict)]
+    if _TEMPLATE.search(text):
+        raise SettingsError(f"{path}: a Helm template: render it first with helm template")
+    read = read_documents(text, path)
+    documents = [document for document in read if isinstance(document.value, dict) and "kind" in document.value]
+    if any(document.value is not None for document in read) and not documents:
+        raise SettingsError(f"{path}: no Kubernetes object here: {_other(read)}")
     for document in documents:
         if document.value.get("kind") == "List":
             raise SettingsError(f"{path}:{document.line(())}: a List: write its items as documents between ---")
@@ -117,6 +146,12 @@ def lint(text: str, path: str) -> list[Finding]:
     for service in services:
         found += _service(service, pods)
     return sorted(set(found), key=lambda finding: (finding.line, finding.code))
+
+
+def _other(documents: Sequence[Document]) -> str:
+    if any(isinstance(document.value, dict) and "services" in document.value for document in documents):
+        return "it looks like a Compose file, which is not looked at"
+    return "every one has apiVersion and kind"
 
 
 def _pod(document: Document) -> _Pod:
@@ -146,6 +181,12 @@ def _container(pod: _Pod, place: Place, one: Mapping[str, Any], init: bool) -> I
         yield _finding(
             document, (*place, "resources"), "no-memory-limit", "96Mi is enough for a few targets", "warning"
         )
+    if (word := _misspelt(one)) != "":
+        yield _finding(document, (*place, "args", 0), "not-collect", f"collect in place of {word}, or before it")
+    config = _config(one)
+    if config.startswith("/") and not _mounted(one, config):
+        # It may be in an image of one's own.
+        yield _finding(document, (*place, "args"), "path-unmounted", f"--config {config}", "warning")
     yield from _security(pod, place, one)
     image = str(one.get("image", ""))
     tag = image.rpartition("/")[2].partition(":")[2]
@@ -160,6 +201,22 @@ def _container(pod: _Pod, place: Place, one: Mapping[str, Any], init: bool) -> I
         named = any(word in name for word in _SECRET_NAMES) and not name.endswith(_SECRET_REFERENCES)
         if _has_password(value) or (named and _REFERENCE.sub("", value)):
             yield _finding(document, (*place, "env", index), "secret-in-manifest", "mount a Secret as a file")
+
+
+def _config(container: Mapping[str, Any]) -> str:
+    """The file of the settings that a container is told, or that of our image."""
+    words = _words(container, "command", "args")
+    for index, word in enumerate(words):
+        if word in {"--config", "-c"} and words[index + 1 :]:
+            return words[index + 1]
+        if word.startswith("--config="):
+            return word.removeprefix("--config=")
+    return "" if words else "/etc/watchkeeper/watchkeeper.yaml"
+
+
+def _mounted(container: Mapping[str, Any], path: str) -> bool:
+    mounts = [str(mount.get("mountPath", "")) for mount in map(_mapping, _list(container.get("volumeMounts")))]
+    return any(PurePosixPath(path).is_relative_to(mount) for mount in mounts if mount)
 
 
 def _asks_target(probe: Mapping[str, Any], own: set[str]) -> Place | None:
@@ -212,10 +269,18 @@ def _listening(pod: _Pod, place: Place, one: Mapping[str, Any], documents: Seque
             if _has_password(str(text)):
                 yield _finding(document, where, "secret-in-manifest", "password: {file: PATH}")
             try:
-                listener = parse(str(text), key).listener
+                settings = parse(str(text), key)
+                listener, lines = settings.listener, read_document(str(text), key)
             except SettingsError as error:
                 yield Finding("error", "settings", str(error), document.path, document.line(where))
                 continue
+            for at, message in mistakes(settings, files=False):
+                message = f"{key}:{lines.line(at)}: {message}"
+                yield Finding("error", "settings", message, document.path, document.line(where))
+            for at, secret in secret_places(settings):
+                if secret.file is not None and secret.file.startswith("/") and not _mounted(one, secret.file):
+                    advice = f"{key}:{lines.line(at)}: {secret.file}"
+                    yield _finding(document, where, "path-unmounted", advice)
             if listener.host in {"127.0.0.1", "localhost", "::1"}:
                 yield _finding(document, where, "loopback-in-pod", f"listen: 0.0.0.0:{listener.port}")
             if declared and listener.port not in declared:

@@ -6,15 +6,18 @@ import re
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import watchkeeper
+import watchkeeper.systems
 from collectors.description import Collector
 from watchkeeper.errors import SettingsError
+from watchkeeper.findings import suggestion
 from watchkeeper.yaml import dump
 
-__all__ = ["CONFIG_DIR", "SECRET_DIR", "Discovery", "Plan", "check_form", "plan_for"]
+__all__ = ["CONFIG_DIR", "SECRET_DIR", "Discovery", "Plan", "check_form", "collected", "plan_for"]
 
 Discovery = Literal["podmonitor", "annotations", "none"]
 
@@ -37,6 +40,14 @@ _MACHINE = ("container", "host", "logs")
 _NO_SIDECAR = {
     "pinecone": "Pinecone has no pod to stand beside: --as deployment",
     "probes": "probes look from outside: --as deployment",
+}
+# What people call them, where it is not near enough to be guessed.
+_ALIASES = {
+    "elastic": "elasticsearch",
+    "mongo": "mongodb",
+    "node": "host",
+    "pg": "postgresql",
+    "postgres": "postgresql",
 }
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
 
@@ -89,26 +100,45 @@ class Plan:
 
 def check_form(plan: Plan, form: str) -> None:
     """Raise SettingsError for a form in which the system cannot be read."""
-    if plan.system in _MACHINE and form not in {"systemd", "prometheus"}:
+    _check_machine(plan.system, form)
+
+
+def _check_machine(system: str, form: str) -> None:
+    if system in _MACHINE and form not in {"systemd", "prometheus"}:
         raise SettingsError(
-            f"--for {plan.system}: it reads the machine that it runs on: --as systemd; in Kubernetes it takes a "
-            f"DaemonSet with the machine's directories (docs/systems/{plan.system}.md)"
+            f"--for {system}: it reads the machine that it runs on: --as systemd (there is no {form} of it); in "
+            f"Kubernetes it takes a DaemonSet with the machine's directories (docs/systems/{system}.md)"
         )
 
 
-def plan_for(system: str, *, beside: bool, name: str = "", url: str = "", secret: str = "", **others: Any) -> Plan:
+def plan_for(
+    system: str, *, beside: bool, form: str = "", name: str = "", url: str = "", secret: str = "", **others: Any
+) -> Plan:
     """The plan for one target of a system; `beside` says whether the sidecar shares the network of its target.
+
+    With `form` it is checked that there is such a form for the system.
 
     Raises SettingsError for a system that Watchkeeper does not read itself, and says what to do then.
     """
     collector = _collector(system)
+    if form:
+        _check_machine(system, form)  # before an address is asked for that would be of no use
     if beside and system in _NO_SIDECAR:
         raise SettingsError(f"--for {system}: {_NO_SIDECAR[system]}")
     if not url and collector.default_url:
         url = collector.default_url if beside else _elsewhere(collector.default_url, system)
     if not url and collector.schemes:
         raise SettingsError(f"--for {system}: give the address with --url, for example {collector.schemes[0]}://HOST")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  a port that is none is found when it is asked for
+    except ValueError:
+        raise SettingsError(f"--url: it is no URL: write {(*collector.schemes, 'http')[0]}://HOST:PORT") from None
+    if url and collector.schemes and parts.scheme not in collector.schemes:
+        allowed = ", ".join(f"{one}://" for one in collector.schemes)
+        raise SettingsError(
+            f"--url: {system} is read by {allowed} not by {parts.scheme or 'an address without scheme'}"
+        )
     if parts.password:
         raise SettingsError("--url: a password does not belong into a manifest: it comes from the secret")
     wants = system in _USERS
@@ -123,17 +153,33 @@ def plan_for(system: str, *, beside: bool, name: str = "", url: str = "", secret
 
 
 def _collector(system: str) -> Collector:
-    known = f"collectors.{system}"
-    if system.isidentifier() and find_spec(known) is not None:
-        found = getattr(import_module(known), "COLLECTOR", None)
-        if isinstance(found, Collector) and found.system != "exposition":
-            return found
+    found = _own(system)
+    if found is not None:
+        return found
     if system.isidentifier() and find_spec(f"watchkeeper.systems.{system}") is not None:
         raise SettingsError(
             f"--for {system}: it exposes its metrics itself and needs no sidecar: scrape it "
             f"(docs/systems/{system}.md says how)"
         )
-    raise SettingsError(f"--for {system}: no system has this key: docs/reference/systems.md lists them")
+    known = collected()
+    raise SettingsError(
+        f"--for {system}: no system has this key.{suggestion(_ALIASES.get(system.lower(), system), known)} "
+        f"Systems: {', '.join(known)}"
+    )
+
+
+def _own(system: str) -> Collector | None:
+    name = f"collectors.{system}"
+    if not system.isidentifier() or find_spec(name) is None:
+        return None
+    found = getattr(import_module(name), "COLLECTOR", None)
+    return found if isinstance(found, Collector) and found.system != "exposition" else None
+
+
+def collected() -> list[str]:
+    """The systems that Watchkeeper reads itself, in the order of their keys."""
+    names = sorted(module.name for module in iter_modules(watchkeeper.systems.__path__))
+    return [name for name in names if _own(name) is not None]
 
 
 def _elsewhere(url: str, system: str) -> str:

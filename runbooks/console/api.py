@@ -166,7 +166,10 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """`/readyz`: 200 when the journal answers and every part is well, else 503 with a line for each that is not."""
+    """`/readyz`: a line for each part; 200 when the journal answers and every part of the process is well, else 503.
+
+    What others run has a line too, and no say: webhooks are to be taken while a store is out of reach.
+    """
     console = console_of(request)
     return await anyio.to_thread.run_sync(_readiness, console, limiter=console.probe_threads)
 
@@ -180,8 +183,10 @@ def _readiness(console: Console) -> Response:
         parts["journal"] = str(error)
     if console.health is not None:
         parts.update(console.health())
-    lines = [f"{name}: {'ok' if problem is None else problem}" for name, problem in sorted(parts.items())]
     ready = all(problem is None for problem in parts.values())
+    if console.outside is not None:
+        parts.update(console.outside())
+    lines = [f"{name}: {'ok' if problem is None else problem}" for name, problem in sorted(parts.items())]
     return PlainTextResponse("\n".join(lines) + "\n", 200 if ready else 503)
 
 

@@ -41,6 +41,7 @@ def create_app(
     trends: Sequence[tuple[str, str]] = (),
     metrics: Callable[[], bytes] | None = None,
     health: Health | None = None,
+    outside: Health | None = None,
     faults: FaultSwitch | None = None,
     trace_source: TraceSource | None = None,
     notice: str = "",
@@ -52,10 +53,10 @@ def create_app(
     """The console over a run engine; what belongs to other packages comes in through `runbooks.console.ports`.
 
     `trends` are (named-query key, title) of the small lines shown while all is well, asked of `store` through
-    `lookup`. `metrics` gives the process's own exposition text, `health` what `/readyz` tells. `faults` makes the
-    page `/demo`; `trace_source` makes those below `/traces` and takes what comes to `/v1/traces`. `notice` stands on
-    every page. `hosts` and the host of `console_url` are the names, besides this machine's, that people reach the
-    console by.
+    `lookup`. `metrics` gives the process's own exposition text, `health` what `/readyz` tells of its parts, `outside`
+    what `/readyz` and `/` tell of that which others run: without it the process is ready. `faults` makes the page
+    `/demo`; `trace_source` makes those below `/traces` and takes what comes to `/v1/traces`. `notice` stands on every
+    page. `hosts` and the host of `console_url` are the names, besides this machine's, that people reach the console by.
     """
     hub = Hub(engine.subscribe)
     counters = Counters()
@@ -69,6 +70,7 @@ def create_app(
         trends=tuple(trends),
         metrics=metrics,
         health=health,
+        outside=outside,
         faults=faults,
         traces=trace_source,
         notice=notice,

@@ -78,6 +78,7 @@ def incidents(request: Request) -> Response:
         watched=watched,
         down=_down(watched),
         doubt=_doubt(watched, console.clock()),
+        outside=[problem for problem in (console.outside() if console.outside else {}).values() if problem],
         well=not open_ and watched is not None and not _doubt(watched, console.clock()),
         trends=[] if open_ else _trends(console),
     )

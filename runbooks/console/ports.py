@@ -86,7 +86,7 @@ class WatchedSource(Protocol):
 
 
 class Health(Protocol):
-    """Says how the parts of the process are."""
+    """Says how the parts of the process are, or what it depends on."""
 
     def __call__(self) -> Mapping[str, str | None]:
         """Each part's name with None when it works, or one line that says what is wrong."""

@@ -50,6 +50,7 @@ class Console:
     trends: Sequence[tuple[str, str]]
     metrics: Callable[[], bytes] | None
     health: Health | None
+    outside: Health | None
     faults: FaultSwitch | None
     traces: TraceSource | None
     notice: str

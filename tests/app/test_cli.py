@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.app.test_loop import get, running
+from tests.servers import free_port, wait_until
 from watchkeeper.app.cli import COMMANDS
 from watchkeeper.app.commands.config import PURPOSES
 
@@ -90,7 +92,8 @@ def test_a_missing_secret_file_is_named(tmp_path: Path) -> None:
     )
     done = run("config", "check", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.strip() == "watchkeeper: secret: cannot read /nowhere/secret: No such file or directory"
+    why = "target cache: secret: cannot read /nowhere/secret: No such file or directory"
+    assert done.stderr.strip() == f"watchkeeper: watchkeeper.yaml:2: {why}"
 
 
 def test_check_of_our_own_catalogue_is_clean(tmp_path: Path) -> None:
@@ -183,3 +186,34 @@ def test_cost_adds_up_exactly(tmp_path: Path) -> None:
     done = run("cost", "bill.csv", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"][0]["effective"] == "0.3"
+
+
+@pytest.mark.parametrize(
+    "arguments,extras",
+    [
+        (["check"], "build,console"),
+        (["build", "--out", "x"], "build,console"),
+        (["runbook", "list"], "console"),
+        (["up"], "console,detect"),
+    ],
+)
+def test_what_to_install_for_a_command_is_named_at_once(tmp_path: Path, arguments: list[str], extras: str) -> None:
+    (tmp_path / "watchkeeper.yaml").write_text("targets: []\n")
+    code = (
+        "import sys\nsys.modules['markdown_it'] = sys.modules['grafanalib'] = sys.modules['numpy'] = None\n"
+        f"from watchkeeper.app.cli import main\nmain({arguments!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"pip install 'watchkeeper[{extras}]'" in done.stderr
+
+
+def test_serve_says_that_its_prometheus_is_away_and_stays_ready(tmp_path: Path) -> None:
+    away, address = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    (tmp_path / "watchkeeper.yaml").write_text(f"store: {{prometheus: {{url: '{away}'}}}}\n")
+    told = f"store: {away}/api/v1/query: cannot be reached"
+    with running("serve", cwd=tmp_path, address=address):
+        wait_until(lambda: told in get(f"http://{address}/readyz"), seconds=30)
+        assert "cannot be reached" in get(f"http://{address}/")

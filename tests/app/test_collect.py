@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -9,13 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 from collectors.description import Cost
+from collectors.families import Family
+from collectors.runtime import Sidecar
 from tests.collectors.helpers import application
-from watchkeeper.app.commands import collect_test
+from tests.servers import free_port
+from watchkeeper.app.commands import collect_run, collect_test
 from watchkeeper.app.commands.collect import command
 from watchkeeper.app.commands.collect_plain import plain
 from watchkeeper.app.commands.collect_run import _receivers, run
 from watchkeeper.errors import SettingsError, TargetError
-from watchkeeper.settings import OtlpPush, PushSettings, Seconds, Settings
+from watchkeeper.settings import OtlpPush, PushSettings, Seconds, Settings, Target
 
 
 def _run(*arguments: str) -> str:
@@ -49,7 +55,13 @@ def test_a_test_lists_signals_and_forecasts(settings: Path) -> None:
         _write(settings, app.url)
         lines = _run("test", "app", "--config", str(settings)).splitlines()
     assert lines[0].startswith("app (shop): 3 series of 2 signals in ")
-    assert lines[3].split(None, 4) == ["requests_total", "counter", "2", "7", "Requests that were served."]
+    assert lines[3].split(None, 4) == [
+        "requests_total",
+        "counter",
+        "2",
+        "7",
+        '{code="200"}  Requests that were served.',
+    ]
     assert lines[4].split(None, 4) == ["up_since_seconds", "gauge", "1", "1700000000", "When it was started."]
     assert lines[6] == "8,640 samples a day, scraped every 30s"
     assert lines[7].startswith("0.0 to 0.0 MB a day in Prometheus, which stores a sample in 1 to 2 bytes")
@@ -150,3 +162,69 @@ def test_series_that_go_on_are_not_ended_by_new_settings() -> None:
     assert one != _receivers(Settings())
     here, there = (_receivers(pushed(otlp=OtlpPush(url=f"http://{host}"))) for host in ("here", "there"))
     assert here != there
+
+
+def _settings(text: str) -> Settings:
+    return Settings(targets=(Target(name="own", system="host"),), listen=text)
+
+
+def test_a_listen_that_is_put_back_is_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
+    before = _settings(f"127.0.0.1:{free_port()}")
+    running = collect_run._Running(before, Sidecar(before.targets), before.listener, ())
+    try:
+        running.apply(_settings("127.0.0.1:1"))
+        assert [record.getMessage() for record in caplog.records] == [
+            "listen: another address is taken at the next start"
+        ]
+        running.apply(before)
+    finally:
+        running.close()
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("words", [("test", "logs"), ("--once",)])
+def test_a_part_that_failed_is_told(settings: Path, words: tuple[str, ...]) -> None:
+    nothing = settings.parent / "*.log"
+    settings.write_text(f"targets:\n  - {{name: logs, system: logs, url: 'file://{nothing}'}}\n")
+    result = CliRunner().invoke(command, [*words, "--config", str(settings)], standalone_mode=False)
+    assert result.exception is None
+    assert result.stderr == f"watchkeeper: target logs: no file matches {nothing}\n"
+
+
+def test_an_error_names_its_target_once(settings: Path) -> None:
+    settings.write_text("targets:\n  - {name: p, system: probes, url: 'tcp://127.0.0.1:1', options: {expect: '['}}\n")
+    with pytest.raises(TargetError, match=r"^target p: option expect"):
+        _run("test", "p", "--config", str(settings))
+    settings.write_text("targets:\n  - {name: r, system: redis, url: 'redis://h', options: {check_keys: 7}}\n")
+    with pytest.raises(TargetError, match=r"^target r: option check_keys"):
+        _run("test", "r", "--config", str(settings))
+
+
+def test_an_example_has_its_labels(settings: Path) -> None:
+    settings.write_text("targets:\n  - {name: p, system: probes, url: 'tcp://127.0.0.1:1'}\n")
+    assert '1 {reason="refused"}' in _run("test", "p", "--config", str(settings))
+
+
+def test_the_example_of_failures_is_the_largest() -> None:
+    points = [("x", (("query", "good"),), 0.0), ("x", (("query", "broken"),), 4.0)]
+    assert collect_test._example(Family("pg_query_errors_total", "counter", "", points)) == '4 {query="broken"}'
+    assert collect_test._example(Family("requests_total", "counter", "", points)) == '0 {query="good"}'
+
+
+@pytest.mark.parametrize("words", [["test", "own"], ["--once"]])
+def test_a_reader_that_has_enough_is_no_failure(settings: Path, words: list[str]) -> None:
+    settings.write_text("targets:\n  - {name: own, system: host}\n")
+    program = [
+        sys.executable,
+        "-c",
+        "from watchkeeper.app.cli import main; main()",
+        "collect",
+        *words,
+        "--config",
+        str(settings),
+    ]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")

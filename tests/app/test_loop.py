@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,9 @@ def test_up_watches_a_real_redis_and_ends_cleanly(tmp_path: Path, address: str, 
             lambda: "All is well" in get(f"http://{address}/") or "cache" in get(f"http://{address}/"), seconds=30
         )
         wait_until(lambda: "cache" in get(f"http://{address}/targets"), seconds=90)
+        wait_until(lambda: get(f"http://{address}/targets").count("Answers") == 2, seconds=30)
+        took = re.findall(r'<td class="n">(.*?)</td>', get(f"http://{address}/targets"))
+        assert len(took) == 2 and all(took)
         assert "watchkeeper_" in get(f"http://{address}/metrics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0

@@ -130,6 +130,22 @@ def test_an_unknown_system_is_named() -> None:
         plan_for("oracle", beside=True)
 
 
+def test_an_unknown_system_is_guessed_and_all_are_listed() -> None:
+    with pytest.raises(SettingsError, match=r"Did you mean postgresql\? Systems: .*mongodb, .*redis"):
+        plan_for("postgres", beside=True)
+
+
+def test_a_form_that_does_not_exist_is_told_before_an_address_is_asked_for() -> None:
+    with pytest.raises(SettingsError, match="there is no native-sidecar of it"):
+        plan_for("logs", beside=True, form="native-sidecar")
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:5432", "127.0.0.1:6379", "redis://127.0.0.1:port"])
+def test_an_address_that_the_system_does_not_speak_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^--url: "):
+        _plan(url=url)
+
+
 def test_a_kind_without_pods_is_refused() -> None:
     with pytest.raises(SettingsError, match="a Service has no pod"):
         with_sidecar(_plan(), {"kind": "Service"})

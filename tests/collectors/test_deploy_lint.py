@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ SEEDED: dict[str, tuple[Callable[[Documents], Any], str]] = {
         "path: /metrics",
     ),
     "not-native": (lambda d: _sidecar(d).pop("restartPolicy"), "watchkeeper:"),
+    "not-collect": (lambda d: _sidecar(d)["args"].__setitem__(0, "colect"), "colect"),
+    "path-unmounted": (lambda d: _sidecar(d)["volumeMounts"].pop(1), "watchkeeper.yaml"),
     "port-unmatched": (lambda d: d[2]["spec"]["podMetricsEndpoints"][0].update(port="metrics"), "port: metrics"),
     "endpoints-of-init-container": (lambda d: d.append(SERVICE), "targetPort: watchkeeper"),
     "selector-unmatched": (lambda d: d[2]["spec"].update(selector={"matchLabels": {"app": "other"}}), "selector:"),
@@ -205,7 +208,49 @@ def test_settings_that_are_none_are_found() -> None:
 
 def test_other_peoples_manifests_are_left_in_peace() -> None:
     assert lint(yaml.safe_dump(WORKLOAD), "x.yaml") == []
-    assert lint("just a text\n", "x.yaml") == []
+
+
+@pytest.mark.parametrize(
+    "text,why",
+    [
+        ("just a text\n", "no Kubernetes object here: every one has apiVersion and kind"),
+        ("services: {cache: {image: redis}}\n", "no Kubernetes object here: it looks like a Compose file"),
+        ('kind: Pod\nmetadata: {name: "{{ .Release.Name }}"}\n', "a Helm template: render it first with helm template"),
+        ("{{- if .Values.on }}\nkind: Pod\n{{- end }}\n", "a Helm template: render it first with helm template"),
+    ],
+)
+def test_a_file_that_is_something_else_is_one_line(text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=f"^x.yaml: {why}"):
+        lint(text, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    "old,new,message",
+    [
+        ("system: redis", "system: reddis", "watchkeeper.yaml:4: .*Did you mean redis"),
+        ("redis://127.0.0.1:6379", "postgresql://127.0.0.1", "watchkeeper.yaml:5: .*url begins with postgresql://"),
+    ],
+)
+def test_settings_in_a_config_map_are_checked_as_collect_would(old: str, new: str, message: str) -> None:
+    documents = _well()
+    _settings(documents, old, new)
+    (found,) = lint(yaml.safe_dump_all(documents), "x.yaml")
+    assert found.code == "settings"
+    assert re.match(message, found.message)
+
+
+def test_settings_that_no_volume_brings_are_found() -> None:
+    documents = _well()
+    _sidecar(documents)["args"] = ["collect", "--config", "/etc/elsewhere/watchkeeper.yaml"]
+    (found,) = lint(yaml.safe_dump_all(documents), "x.yaml")
+    assert found.code == "path-unmounted"
+    assert found.message.endswith("--config /etc/elsewhere/watchkeeper.yaml")
+
+
+def test_braces_of_a_legend_are_no_helm_template() -> None:
+    documents = _well()
+    documents[0]["data"]["notes.txt"] = "legend: '{{ instance }}'"
+    assert lint(yaml.safe_dump_all(documents), "x.yaml") == []
 
 
 def test_what_is_no_yaml_is_one_line() -> None:

@@ -223,3 +223,15 @@ def test_every_signal_is_emitted_and_nothing_else(tmp_path: Path) -> None:
     assert {one.name for one in families if one.points} == {signal.name for signal in s.SIGNALS}
     assert COLLECTOR.system == s.SYSTEM.key
     session.close()
+
+
+def test_a_pattern_that_matches_nothing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    session = session_of(tmp_path / "*.log")
+    read(session)
+    found = read(session)
+    pairs = (("service", f"{tmp_path}/*.log"),)
+    assert found["logs_sources"].points == [("logs_sources", pairs, 0.0)]
+    assert [record.getMessage() for record in caplog.records] == [f"target app: no file matches {tmp_path}/*.log"]
+    (tmp_path / "shop.log").write_text("INFO a\n")
+    assert values(read(session), "logs_sources") == {("shop",): 1.0}
+    session.close()

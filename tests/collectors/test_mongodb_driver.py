@@ -233,3 +233,10 @@ def test_the_driver_is_imported_when_a_target_is_read_and_not_before() -> None:
     code = "import sys, collectors.mongodb; assert not {'pymongo', 'bson'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert COLLECTOR.system == "mongodb"
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymongo", None)
+    driver = PymongoDriver(target("m", "mongodb", "mongodb://127.0.0.1:1"))
+    with pytest.raises(TargetError, match=r"pip install 'watchkeeper\[mongodb\]'"):
+        driver.run("admin", {"ping": 1}, monotonic() + 1)

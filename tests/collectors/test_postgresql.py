@@ -168,6 +168,32 @@ def test_a_server_that_comes_back_is_read_again(
     wait_until(lambda: sidecars[0].read("p").up, seconds=10)
 
 
+def test_a_connection_that_the_server_ended_is_opened_anew(
+    postgresql_server: PostgreSQLServer, sidecars: list[Sidecar]
+) -> None:
+    queries = {"broken": {"query": "SELECT nothing FROM nowhere", "metrics": [{"n": {"usage": "GAUGE"}}]}}
+    sidecars.append(Sidecar([target("p", "postgresql", postgresql_server.dsn, options={"queries": queries})]))
+    mine = "FROM pg_stat_activity WHERE application_name = 'watchkeeper'"
+    for count in (1, 2, 3):
+        reading = sidecars[0].read("p")  # the first in a thread of its own, the others in this one
+        assert reading.up
+        assert _value(reading.families, "pg_query_errors_total", query="broken") == count
+        postgresql_server.execute(f"SELECT pg_terminate_backend(pid, 5000) {mine}")
+    assert sidecars[0].lane("p").failures == 0
+
+
+def test_a_restart_between_two_reads_is_no_failure(
+    postgresql_factory: Callable[..., PostgreSQLServer], sidecars: list[Sidecar]
+) -> None:
+    server = postgresql_factory()
+    sidecars.append(Sidecar([target("p", "postgresql", server.dsn)]))
+    assert sidecars[0].read("p").up
+    server.process.stop()
+    server.process.start()
+    reading = sidecars[0].read("p")
+    assert reading.up, reading.error
+
+
 def test_a_server_that_never_answers_is_down_in_time(sidecars: list[Sidecar]) -> None:
     with silent_port() as port:
         sick = target("p", "postgresql", f"postgresql://me@127.0.0.1:{port}/x", timeout=Seconds(0.3))
@@ -200,9 +226,9 @@ def test_a_rotated_password_is_picked_up(
     secret.write_text("second\n")
     assert sidecars[0].read("p").up  # the open connection is as good as before
     postgresql_server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rotated'")
-    assert not sidecars[0].read("p").up
-    wait_until(lambda: sidecars[0].read("p").up, seconds=10)
-    assert postgresql_server.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'rotated'") == "1"
+    assert sidecars[0].read("p").up  # with the new one
+    rotated = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rotated'"
+    wait_until(lambda: postgresql_server.execute(rotated) == "1", seconds=10)
 
 
 def test_no_connection_is_left_behind(postgresql_server: PostgreSQLServer, sidecars: list[Sidecar]) -> None:

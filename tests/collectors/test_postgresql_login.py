@@ -306,5 +306,7 @@ def test_a_port_that_refuses_is_named_without_the_password() -> None:
 
 
 def test_a_host_that_does_not_resolve_is_named() -> None:
-    with pytest.raises(TargetError, match=r"PostgreSQL at nowhere\.invalid:5432: "):
+    with pytest.raises(
+        TargetError, match=r"PostgreSQL at nowhere\.invalid:5432: its name nowhere\.invalid cannot be resolved"
+    ):
         _read("postgresql://u@nowhere.invalid/d")

@@ -14,7 +14,7 @@ from examples.servers.redis import RedisServer
 from tests.collectors.helpers import by_name, check_declared, target
 from tests.servers import free_port, wait_until
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import TargetError
+from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.settings import Secret
 
 Start = Callable[..., RedisServer]
@@ -151,8 +151,39 @@ def test_commands_that_an_acl_refuses_cost_their_signals_alone(redis_factory: St
 def test_a_user_without_info_is_told_what_to_allow(redis_factory: Start) -> None:
     server = redis_factory()
     server.command("ACL", "SETUSER", "probe", "on", ">pw", "+client|setname")
-    with pytest.raises(TargetError, match=r"NOPERM.*: allow the user INFO, CONFIG GET"):
+    with pytest.raises(TargetError, match=r"NOPERM.*: allow the user \+info; .*docs/systems/redis\.md"):
         _read(f"redis://probe:pw@127.0.0.1:{server.port}")
+
+
+def test_a_user_without_a_password_is_logged_in(redis_factory: Start) -> None:
+    server = redis_factory()
+    server.command("ACL", "SETUSER", "open", "on", "nopass", "+@all", "~*")
+    session = COLLECTOR.open(target("r", "redis", server.url, user="open"))
+    session.read(monotonic() + 5)
+    assert "user=open" in server.command("CLIENT", "LIST")
+    session.close()
+
+
+def test_a_user_who_needs_a_password_says_what_to_write(redis_factory: Start) -> None:
+    server = redis_factory()
+    server.command("ACL", "SETUSER", "closed", "on", ">pw", "+@all")
+    with pytest.raises(
+        TargetError, match=r"user closed has no password in the settings.*: set password: \{file: PATH\}"
+    ):
+        _read(server.url, user="closed")
+
+
+def test_a_file_that_holds_no_certificate_is_named(redis_server: RedisServer, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    url = redis_server.url.replace("redis://", "rediss://")
+    with pytest.raises(SettingsError, match=f"option ca_file: {file} holds no certificates: expected is PEM text"):
+        _read(url, options={"ca_file": str(file)})
+    certificate, key = _certificates(tmp_path)
+    with pytest.raises(
+        SettingsError, match=f"cert_file: {key} cannot be used: expected is a certificate and {certificate}"
+    ):
+        _read(url, options={"cert_file": str(key), "key_file": str(certificate)})
 
 
 def test_lines_that_say_the_same_are_read_again_as_well(redis_server: RedisServer) -> None:

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.lanes import Reading
+from collectors.redis import _CONFIG, RedisSession
 from collectors.redis_info import InfoParser
+from collectors.resp import RedisConnection
 from collectors.runtime import Sidecar
 from examples.servers.redis import RedisServer
 from tests.collectors.helpers import parsed, silent_port, target
@@ -73,7 +75,10 @@ def test_a_server_that_hangs_after_its_greeting_is_given_up_too() -> None:
         (b"\x00\x01garbage\r\n", "it does not speak Redis"),
         (b"$banana\r\n", "it does not speak Redis"),
         (b"-LOADING Redis is loading the dataset in memory\r\n" * 8, "LOADING Redis is loading"),
-        (b"-NOPERM User probe has no permissions to run the 'info' command\r\n" * 8, "allow the user INFO, CONFIG GET"),
+        (
+            b"-NOPERM User probe has no permissions to run the 'info' command\r\n" * 8,
+            "allow the user +info; all that it needs is in docs/systems/redis.md",
+        ),
         (b"$104857600\r\n", "a reply of 104857600 bytes is too large"),
     ],
 )
@@ -156,7 +161,8 @@ def test_a_name_that_does_not_resolve_is_said() -> None:
     sidecar = Sidecar([target("r", "redis", "redis://no-such-host.invalid:6379", timeout=5)])
     reading = sidecar.read("r")
     sidecar.close()
-    assert not reading.up and "no-such-host.invalid:6379" in (reading.error or "")
+    said = "Redis at no-such-host.invalid:6379: its name no-such-host.invalid cannot be resolved"
+    assert not reading.up and reading.error == said
 
 
 def test_a_sick_server_says_up_0_and_nothing_else() -> None:
@@ -171,12 +177,45 @@ def test_a_sick_server_says_up_0_and_nothing_else() -> None:
 @pytest.mark.server
 def test_a_connection_that_the_server_ends_is_opened_anew(redis_server: RedisServer) -> None:
     sidecar = Sidecar([target("r", "redis", redis_server.url)])
-    assert sidecar.read("r").up
-    redis_server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    wait_until(lambda: sidecar.read("r").up, seconds=10)
+    for _ in range(3):
+        assert sidecar.read("r").up  # the first in a thread of its own, the others in this one
+        redis_server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert sidecar.read("r").up and sidecar.lane("r").failures == 0
     assert redis_server.command("CLIENT", "LIST").count("name=watchkeeper") == 1
     sidecar.close()
     wait_until(lambda: "name=watchkeeper" not in redis_server.command("CLIENT", "LIST"))
+
+
+@pytest.mark.server
+def test_a_connection_is_opened_anew_in_the_lanes_thread_alone(redis_server: RedisServer) -> None:
+    sidecar = Sidecar([target("r", "redis", redis_server.url)])
+    assert sidecar.read("r").up
+    threads: list[str] = []
+    session = sidecar.lane("r")._session
+    assert isinstance(session, RedisSession)
+    connect = session._connect
+
+    def noting(deadline: float) -> RedisConnection:
+        threads.append(threading.current_thread().name)
+        return connect(deadline)
+
+    session._connect = noting  # type: ignore[method-assign]
+    redis_server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert sidecar.read("r").up
+    sidecar.close()
+    assert threads == ["lane-r"]
+
+
+def test_a_connection_that_ends_as_well_is_not_opened_a_third_time() -> None:
+    whole = b"$%d\r\n%b\r\n" % (len(_SERVER), _SERVER) + b":0\r\n" + b"*0\r\n" * (2 + len(_CONFIG))
+    answers = [whole, b"", b""]
+    with talking(lambda connection: _after_greeting(answers.pop(0))(connection)) as port:
+        sidecar = Sidecar([target("r", "redis", f"redis://127.0.0.1:{port}", timeout=5)])
+        assert sidecar.read("r").up
+        reading = sidecar.read("r")
+        sidecar.close()
+    assert not reading.up and "the server closed the connection" in (reading.error or "")
+    assert len(answers) == 1
 
 
 @pytest.mark.server
@@ -187,3 +226,15 @@ def test_a_password_is_in_no_error(redis_server: RedisServer, monkeypatch: pytes
     error = sidecar.read("r").error
     sidecar.close()
     assert error is not None and "refused the user or the password" in error and "s3cret" not in error
+
+
+def test_a_server_that_speaks_no_tls_is_told_so() -> None:
+    def plain(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"-ERR unknown command\r\n")
+
+    with talking(plain) as port:
+        sidecar = Sidecar([target("r", "redis", f"rediss://127.0.0.1:{port}", timeout=5)])
+        reading = sidecar.read("r")
+        sidecar.close()
+    assert reading.error == f"Redis at 127.0.0.1:{port}: it does not speak TLS"

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.instrumentation.conftest import Difference
 from watchkeeper.errors import DefinitionError
-from watchkeeper.instrumentation import Tokens, llm_call, price
+from watchkeeper.instrumentation import Tokens, llm_call, operations, price
 
 DAY = datetime(2026, 1, 15, tzinfo=UTC)
 
@@ -85,3 +85,29 @@ def test_a_failed_call_without_token_counts_is_not_unpriced(difference: Differen
 def test_parts_that_exceed_their_total_are_refused(parts: dict[str, int]) -> None:
     with pytest.raises(DefinitionError, match="tokens: "):
         Tokens(10, 5, **parts)
+
+
+def test_the_time_that_a_price_takes_is_not_the_models(
+    difference: Difference, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+
+    def slow(model: str, tokens: Tokens, provider: str) -> None:
+        clock[0] += 5.0
+
+    monkeypatch.setattr(operations, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(operations, "price", slow)
+    with llm_call("house-model-2", provider="our-gateway") as call:
+        clock[0] += 0.25
+        call.tokens(input=1, output=1)
+    labels = {
+        "gen_ai_operation_name": "chat",
+        "gen_ai_provider_name": "our-gateway",
+        "gen_ai_request_model": "house-model-2",
+        "gen_ai_agent_name": "",
+        "error_type": "",
+    }
+    assert difference("gen_ai_client_operation_duration_seconds_sum", **labels) == pytest.approx(0.25)
+    (span,) = spans.get_finished_spans()
+    assert span.start_time is not None and span.end_time is not None
+    assert (span.end_time - span.start_time) / 1e9 == pytest.approx(0.25)

@@ -56,3 +56,23 @@ def test_without_an_sdk_a_received_trace_is_handed_on() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == REMOTE.split("-")[1]
+
+
+def test_a_receiver_that_is_away_is_one_short_line() -> None:
+    script = (
+        "import logging, socket, sys\n"
+        "logging.basicConfig(format='%(message)s')\n"
+        "from watchkeeper.instrumentation import agent_run, configure_tracing\n"
+        "with socket.socket() as taken:\n"  # bound, not listening: it refuses, and nobody else takes the port
+        "    taken.bind(('127.0.0.1', 0))\n"
+        "    port = taken.getsockname()[1]\n"
+        "    close = configure_tracing('planner', f'http://me:secret@127.0.0.1:{port}')\n"
+        "    with agent_run('analyst'):\n"
+        "        pass\n"
+        "    close()\n"
+        "    print(port)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    said = [line for line in done.stderr.splitlines() if "127.0.0.1" in line]
+    assert said == [f"spans cannot be sent to 127.0.0.1:{done.stdout.strip()}/v1/traces: Connection refused"]
+    assert "HTTPConnectionPool" not in done.stderr

@@ -78,3 +78,10 @@ def test_the_example_in_the_format_description_is_right() -> None:
         "purge",
         "used-after",
     ]
+
+
+@pytest.mark.parametrize("document, step", STEPS, ids=ids)
+def test_a_command_takes_no_instance_for_a_host(document: Document, step: Step) -> None:
+    """Several targets of one system are told apart by `instance: NAME`, which no client can connect to."""
+    if step.kind in {"sh", "python", "http"}:
+        assert "labels.instance" not in step.source

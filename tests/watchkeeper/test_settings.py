@@ -16,20 +16,23 @@ TARGET = "targets:\n  - name: cache\n    system: redis\n"
     [
         (
             TARGET + "    timeout: 5\n",
-            r"w.yaml:4: targets\[0\].timeout: expected a duration .* such as 5s .*found int 5",
+            r"w.yaml:4: targets\[0\].timeout: expected a duration .* such as 5s .*found the number 5",
         ),
         (TARGET + "    timeout: soon\n", r"w.yaml:4: targets\[0\].timeout: 'soon' is not a duration"),
-        (TARGET + "    adress: x\n", r"w.yaml:4: unknown key targets\[0\].adress; allowed: name, system, url"),
-        ("targts: []\n", r"w.yaml:1: unknown key targts; .* Did you mean targets\?"),
+        (TARGET + "    adress: x\n", r"w.yaml:4: unknown key targets\[0\].adress. Allowed: name, system, url"),
+        ("targts: []\n", r"w.yaml:1: unknown key targts. Did you mean targets\? Allowed: listen"),
         ("targets:\n  - system: redis\n", r"w.yaml:2: targets\[0\].name is missing"),
         ("alerts:\n  X: {severity: loud}\n", r"w.yaml:2: alerts.X.severity: .*allowed are info, warning, critical"),
-        ("alerts:\n  X:\n    treshold: 1\n", r"w.yaml:3: unknown key alerts.X.treshold; .*Did you mean threshold"),
+        ("alerts:\n  X:\n    treshold: 1\n", r"w.yaml:3: unknown key alerts.X.treshold. Did you mean threshold"),
         ("alerts:\n  X: {hold: '5'}\n", r"w.yaml:2: alerts.X: '5' is not a duration.*did you mean 5s"),
         ("listen: here\n", r"w.yaml:1: listen: 'here' is not HOST:PORT, for example"),
-        (TARGET + "    password: hallo\n", r"w.yaml:4: targets\[0\].password: expected object"),
+        (TARGET + "    password: hallo\n", r"w.yaml:4: targets\[0\].password: expected {file: PATH} or {env: NAME}$"),
         (TARGET + "    password: {}\n", r"w.yaml:4: targets\[0\].password: a secret is either"),
-        (TARGET + TARGET[9:], "two targets are named 'cache'"),
-        ("pace: 0.5\n", "pace is 0.5: it is at least 1"),
+        (TARGET + TARGET[9:], r"w.yaml:4: targets\[1\].name: two targets are named 'cache'"),
+        ("data: x\npace: 0.5\n", "w.yaml:2: pace: pace is 0.5: it is at least 1"),
+        ("listen: 9464\n", "w.yaml:1: listen: expected text such as 127.0.0.1:9464, found the number 9464"),
+        ("targets: {}\n", "w.yaml:1: targets: expected a list, .* found keys with values"),
+        ("log: {level: 3}\n", "w.yaml:1: log.level: expected one of debug, info, warning, error, found the number 3"),
         ("a: [\n", "w.yaml:2: not YAML"),
         ("data: x\ndata: y\n", "w.yaml:2: 'data' stands twice, first on line 1"),
         ("- a\n", "w.yaml:1: expected settings such as `targets:`, found a list"),
@@ -39,6 +42,13 @@ def test_a_mistake_names_path_line_what_was_found_and_what_is_allowed(text: str,
     with pytest.raises(SettingsError, match=message) as caught:
         parse(text, "w.yaml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["hunter2", "{file: [hunter2]}", "[hunter2]", "{env: {hunter2: x}}"])
+def test_a_password_that_stands_in_the_settings_is_not_repeated(written: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(TARGET + f"    password: {written}\n", "w.yaml")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_file_says_what_to_type(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"watchkeeper: {error}\n")
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        hint = _extra(error)
+        hint = _extra(error, words[0])
         if hint is None:
             raise
         sys.stderr.write(f"watchkeeper: {hint}\n")
@@ -111,8 +111,20 @@ _EXTRAS = {
 }
 
 
-def _extra(error: ModuleNotFoundError) -> str | None:
+# All that a command needs: who installs what one module is missing for would be asked for the next one.
+_NEEDS = {
+    "build": ("build", "console"),
+    "check": ("build", "console"),
+    "demo": ("all",),
+    "serve": ("console", "detect"),
+    "up": ("console", "detect"),
+}
+
+
+def _extra(error: ModuleNotFoundError, command: str) -> str | None:
     extra = _EXTRAS.get((error.name or "").partition(".")[0])
     if extra is None:
         return None
-    return f"this command needs {error.name}, which is not installed: pip install 'watchkeeper[{extra}]'"
+    needs = _NEEDS.get(command, ())
+    extras = ",".join(needs if "all" in needs else sorted({*needs, extra}))
+    return f"`{command}` needs {error.name}, which is not installed: pip install 'watchkeeper[{extras}]'"

@@ -91,8 +91,10 @@ def open_demo(
 
     Raises SettingsError when the example platform is not there (it is part of a checkout, not of the package).
     """
-    if importlib.util.find_spec("examples.agent_platform") is None:
-        raise SettingsError("the example platform is part of a checkout: clone the repository and type `make demo`")
+    if not _here("examples.agent_platform"):
+        raise SettingsError(
+            "the demo's example platform is no part of the package: clone the repository and type `make demo` there"
+        )
     example = package("examples.agent_platform")
     servers = package("examples.servers")
     with contextlib.ExitStack() as stack:
@@ -130,6 +132,13 @@ def open_demo(
         loop.start()
         loop.detection.wait_until_warm(_WARM_SECONDS)
         yield Demo(loop, faults, platform, pace, settings)
+
+
+def _here(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the package around it is not there
+        return False
 
 
 def _settings(

@@ -27,13 +27,13 @@ def package(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def load_settings(path: str | None, *, required: bool = False) -> Settings:
+def load_settings(path: str | None, *, required: bool = False, purpose: str = "up") -> Settings:
     """The settings of a file; without one, those of ./watchkeeper.yaml, or the defaults where none is required.
 
-    Raises SettingsError.
+    `purpose` is the example that is offered in place of a missing file. Raises SettingsError.
     """
     if path is not None or required or Path(DEFAULT_SETTINGS).exists():
-        return load(path or DEFAULT_SETTINGS)
+        return load(path or DEFAULT_SETTINGS, purpose)
     return Settings()
 
 

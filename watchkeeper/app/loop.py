@@ -15,6 +15,7 @@ from typing import Any
 
 from watchkeeper.app.charts import Charts
 from watchkeeper.app.load import Everything, package
+from watchkeeper.app.store_probe import StoreProbe
 from watchkeeper.app.telemetry import Telemetry
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.clock import Clock, now
@@ -83,6 +84,8 @@ class Loop:
         self._closers.append(listener.close)
         _make_directory(self.directory)
         self.store, self.writer = self._stores()
+        # Samples that are written here need no asking whether they are within reach.
+        self.store_probe = None if self._evaluate else self._add(StoreProbe(self.store, clock=clock))
         self.bills = self._bills()
         self.service_graph = ServiceGraph()
         self.traces = self._traces()
@@ -296,6 +299,7 @@ class Loop:
             trends=[(key, title) for key, title in _TRENDS if key.partition(".")[0] in systems],
             metrics=self.telemetry.text,
             health=self.health,
+            outside=self.outside,
             faults=extras.faults,
             trace_source=self.traces,
             notice=extras.notice,
@@ -318,6 +322,7 @@ class Loop:
                     up=lane.error is None and lane.succeeded is not None,
                     error=lane.error or "",
                     at=lane.succeeded,
+                    seconds=lane.seconds,
                 )
                 for lane in lanes
             ),
@@ -343,6 +348,10 @@ class Loop:
         if self.evaluator is not None and parts["rules"] is None:
             parts["rules"] = self._rules_problem()
         return parts
+
+    def outside(self) -> Mapping[str, str | None]:
+        """What others run and this process asks, each with None when it answers, or one line that says why not."""
+        return {} if self.store_probe is None else {"store": self.store_probe.problem()}
 
     def _rules_problem(self) -> str | None:
         failing = self.evaluator.failing()

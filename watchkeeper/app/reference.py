@@ -89,10 +89,10 @@ def _system(catalogue: Catalogue, system: System) -> str:
     lines = [f"# {system.title}", "", system.summary, ""]
     lines += ["## Signals", "", "| signal | kind | unit | labels | bad | what it is |", "|---|---|---|---|---|---|"]
     for signal in system.signals:
-        needs = f" Requires {signal.requires}." if signal.requires else ""
+        text = f"{signal.help} Requires {signal.requires}." if signal.requires else signal.help
         lines.append(
             f"| `{signal.name}` | {signal.kind} | {signal.unit} | {', '.join(signal.labels)} | {signal.polarity.value} "
-            f"| {_cell(signal.help)}{_cell(needs)} |"
+            f"| {_cell(text)} |"
         )
     queries = [query for query in catalogue.queries.values() if query.key.partition(".")[0] == system.key]
     if queries:

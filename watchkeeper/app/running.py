@@ -31,7 +31,14 @@ def run_until_stopped(settings: Settings, *, listen: str | None, evaluate: bool)
     loop = Loop(everything, evaluate=evaluate, listen=listen)
     try:
         loop.start()
-        click.echo(f"watching {len(settings.targets)} targets, console on {loop.url}")
+        click.echo(f"{_what(settings, evaluate)}, console on {loop.url}")
         stop.wait()
     finally:
         loop.stop()
+
+
+def _what(settings: Settings, evaluate: bool) -> str:
+    count = len(settings.targets)
+    if not evaluate and not count:
+        return "taking Alertmanager's webhooks"  # Prometheus reads the targets
+    return f"watching {count} target{'' if count == 1 else 's'}"

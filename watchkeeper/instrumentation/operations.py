@@ -62,13 +62,14 @@ def error_type(error: BaseException) -> str:
 class Operation:
     """What all operations have in common; each object is entered once, a decorator makes a new one for each call."""
 
-    __slots__ = ("_error_type", "_span", "_started", "attributes")
+    __slots__ = ("_aside", "_error_type", "_span", "_started", "attributes")
     kind: SpanKind = "internal"
 
     def __init__(self) -> None:
         self.attributes: dict[str, str | int | float] = {}
         self._error_type = ""
         self._started = 0.0
+        self._aside = 0.0  # seconds of our own work within it, which are not the operation's
         self._span: OpenSpan | None = None
 
     @property
@@ -94,6 +95,9 @@ class Operation:
     def _ended(self, seconds: float, error_type: str) -> None:
         raise NotImplementedError
 
+    def _seconds(self) -> float:
+        return max(0.0, monotonic() - self._started - self._aside)
+
     def _exemplar(self) -> dict[str, str] | None:
         return None if self._span is None else self._span.exemplar()
 
@@ -105,12 +109,12 @@ class Operation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        seconds = monotonic() - self._started
+        seconds = self._seconds()
         if error is not None:
             self._error_type = error_type(error)
         self._ended(seconds, self._error_type)
         if self._span is not None:
-            self._span.close(self._error_type, error)
+            self._span.close(self._error_type, error, seconds if self._aside else None)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function or coroutine function.
@@ -277,12 +281,15 @@ class LlmCall(Operation):
             _log.warning("call of %s: %s", self.model, error)
             self._usage = self.cost = None
             return None
+        # The first look-up loads the price list, some 0.3 s that the model has not taken.
+        asked = monotonic()
         self.cost = price(self.model, self._usage, self.provider)
+        self._aside += monotonic() - asked
         return self.cost
 
     def first_chunk(self) -> None:
         """Tell that the first chunk of a streamed answer has arrived."""
-        seconds = monotonic() - self._started
+        seconds = self._seconds()
         family = metrics.TIME_TO_FIRST_CHUNK.child(self.operation, self.provider, self.model, self.agent)
         family.observe(seconds, self._exemplar())
         self.set(names.TIME_TO_FIRST_CHUNK, seconds)

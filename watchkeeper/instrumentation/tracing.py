@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from watchkeeper.clock import monotonic
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.instrumentation.conventions import CONVENTIONS, ERROR_TYPE
 
@@ -27,6 +30,7 @@ SpanKind = Literal["internal", "client", "server", "producer", "consumer"]
 
 SCOPE = "watchkeeper.instrumentation"
 _TO_DISK_MILLISECONDS = 500
+_SAID_AGAIN_SECONDS = 60.0
 
 
 class TracingError(WatchkeeperError):
@@ -64,11 +68,14 @@ def api() -> _Api | None:
 class OpenSpan:
     """A span that is the current one until `close`."""
 
-    __slots__ = ("_api", "_span", "_token")
+    __slots__ = ("_api", "_began", "_span", "_token")
 
     def __init__(self, found: _Api, name: str, kind: SpanKind, attributes: Mapping[str, str | int | float]) -> None:
         self._api = found
-        self._span: Span = found.tracer.start_span(name, kind=found.kinds[kind], attributes=attributes)
+        self._began = time.time_ns()
+        self._span: Span = found.tracer.start_span(
+            name, kind=found.kinds[kind], attributes=attributes, start_time=self._began
+        )
         # Without an SDK and without a received trace there is nothing to make current.
         valid = self._span.get_span_context().is_valid
         self._token = found.attach(found.set_span_in_context(self._span)) if valid else None
@@ -84,14 +91,14 @@ class OpenSpan:
             return None
         return {"trace_id": f"{context.trace_id:032x}"}
 
-    def close(self, error_type: str, error: BaseException | None) -> None:
-        """End it, with an error when there is a type of one."""
+    def close(self, error_type: str, error: BaseException | None, seconds: float | None = None) -> None:
+        """End it, with an error when there is a type of one: now, or `seconds` after it began."""
         if error_type:
             self._span.set_attribute(ERROR_TYPE, error_type)
             self._span.set_status(self._api.status(self._api.error, str(error) if error is not None else error_type))
             if error is not None:
                 self._span.record_exception(error)
-        self._span.end()
+        self._span.end(None if seconds is None else self._began + round(seconds * 1e9))
         if self._token is not None:
             self._api.detach(self._token)
 
@@ -121,6 +128,32 @@ def continue_trace(carrier: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         found.detach(token)
+
+
+class _Brief(logging.Filter):
+    """Makes one line a minute of what the exporter says of a receiver that is away, at each of its attempts."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
+        self._silent_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not str(record.msg).startswith(("Transient error", "Failed to export")):
+            return True
+        at = monotonic()
+        if at < self._silent_until:
+            return False
+        self._silent_until = at + _SAID_AGAIN_SECONDS
+        reason = record.getMessage()
+        error = next((one for one in record.args or () if isinstance(one, BaseException)), None)
+        while error is not None:
+            # The innermost cause: those around it repeat addresses and objects.
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            error = error.__cause__ or error.__context__
+        record.msg, record.args = "spans cannot be sent to %s: %s", (self._address, reason)
+        record.exc_info = None
+        return True
 
 
 def configure_tracing(
@@ -161,6 +194,8 @@ def configure_tracing(
     if not endpoint.endswith("/v1/traces"):
         endpoint += "/v1/traces"
     if queue is None:
+        # Without a user and a password, where the address has them.
+        logging.getLogger(otlp.__name__).addFilter(_Brief(endpoint.rpartition("@")[2]))
         processor = export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=endpoint))
     else:
         # What a crash may cost is what the batch holds: it is short here, since a disk answers at once.

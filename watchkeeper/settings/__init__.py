@@ -16,7 +16,7 @@ from watchkeeper.settings.parts import (
     StoreSettings,
     Target,
 )
-from watchkeeper.settings.reading import Settings, load, parse, secrets_of
+from watchkeeper.settings.reading import Settings, load, parse, secret_places, secrets_of
 from watchkeeper.settings.sidecar import (
     Access,
     LogSettings,
@@ -49,5 +49,6 @@ __all__ = [
     "TraceSettings",
     "load",
     "parse",
+    "secret_places",
     "secrets_of",
 ]

@@ -220,6 +220,15 @@ def test_a_part_that_is_not_well_is_named(tmp_path: Path) -> None:
     assert answer.text == "collection: ok\njournal: ok\nrules: no evaluation for 90 s\n"
 
 
+def test_what_others_run_is_named_and_leaves_it_ready(tmp_path: Path) -> None:
+    outside = {"store": "http://prometheus:9090: cannot be reached"}
+    with running(tmp_path, watched=None, outside=lambda: outside) as console:
+        answer = console.client.get("/readyz")
+        words = console.client.get("/").words
+    assert (answer.status, answer.text) == (200, "journal: ok\nstore: http://prometheus:9090: cannot be reached\n")
+    assert "http://prometheus:9090: cannot be reached: what it would say is unknown." in words
+
+
 def test_the_metrics_can_be_parsed_and_count_what_happened(tmp_path: Path) -> None:
     own = (
         b"# HELP watchkeeper_own Ours.\n# TYPE watchkeeper_own gauge\nwatchkeeper_own 1\n"

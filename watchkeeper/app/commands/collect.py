@@ -47,7 +47,7 @@ def command(context: click.Context, config: str | None, listen: str | None, once
     \b
     Examples:
       watchkeeper collect --config watchkeeper.yaml --once
-      watchkeeper collect --config watchkeeper.yaml --listen 127.0.0.1:9187
+      watchkeeper collect --config watchkeeper.yaml --listen 127.0.0.1:9464
     """
     if context.invoked_subcommand is not None:
         context.obj = config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,17 @@ def manifest_command(**options: Any) -> int:
     """
     deploy = package("collectors.deploy")
     form = options["form"]
+    if options["workload"] and options["into"]:
+        raise click.UsageError(
+            "--workload prints what is added to a workload, --into the whole of one: give one of them"
+        )
+    if options["address"]:
+        _check_address(options["address"])
     image = {"image": options["image"]} if options["image"] else {}
     plan = deploy.plan_for(
         options["system"],
         beside=form not in {"deployment", "helm"},
+        form=form,
         name=options["name"],
         url=options["url"],
         secret=options["secret"],
@@ -60,6 +68,16 @@ def manifest_command(**options: Any) -> int:
     workload = _workload(options["into"], options["workload"])
     click.echo(deploy.manifest(plan, form, workload=workload, address=options["address"]), nl=False)
     return 0
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if (
+        not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host)
+        or not port.isdecimal()
+        or not 0 < int(port) < 65_536
+    ):
+        raise SettingsError(f"--address {address!r} is not HOST:PORT, for example cache.internal:9464")
 
 
 def _workload(into: str | None, named: str | None) -> Any:
@@ -97,7 +115,7 @@ def _write(files: Any, out: str | None) -> int:
 def lint_command(files: tuple[str, ...], as_json: bool) -> int:
     """Find the traps in manifests of sidecars: each finding with file and line.
 
-    Exit code 1 when there is an error, 2 when a file cannot be read.
+    Exit code 1 when there is an error, 2 when a file cannot be read or has no Kubernetes object in it.
 
     \b
     Example:
@@ -106,11 +124,18 @@ def lint_command(files: tuple[str, ...], as_json: bool) -> int:
     import json
 
     findings = []
+    unread = 0
     for file in files:
-        findings += package("collectors.deploy").lint(_text(file), file)
+        try:
+            findings += package("collectors.deploy").lint(_text(file), file)
+        except SettingsError as error:  # the others are looked at all the same
+            click.echo(f"watchkeeper: {error}", err=True)
+            unread += 1
+    if not findings and not unread:
+        click.echo(f"{len(files)} file{'' if len(files) == 1 else 's'}, no findings", err=True)
     for finding in findings:
         click.echo(json.dumps(finding.as_dict()) if as_json else str(finding))
-    return int(any(finding.severity == "error" for finding in findings))
+    return 2 if unread else int(any(finding.severity == "error" for finding in findings))
 
 
 def _text(path: str) -> str:

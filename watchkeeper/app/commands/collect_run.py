@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +19,7 @@ from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, WatchkeeperError
 from watchkeeper.settings import Listener, Settings, Target
 
-__all__ = ["run"]
+__all__ = ["Remarks", "reader_left", "run"]
 
 _log = logging.getLogger("watchkeeper.app")
 
@@ -33,7 +34,7 @@ def run(config: str | None, listen: str | None, once: bool, names: tuple[str, ..
 
     Gives the exit code: with `once`, 3 when a target could not be read. Raises SettingsError and ListenError.
     """
-    settings = load_settings(config, required=True)
+    settings = load_settings(config, required=True, purpose="sidecar")
     targets = _chosen(settings, names)
     runtime = package("collectors.runtime")
     if once:
@@ -52,18 +53,52 @@ def _chosen(settings: Settings, names: tuple[str, ...]) -> tuple[Target, ...]:
     return tuple([known[name] for name in names]) or settings.targets
 
 
+class Remarks(logging.Handler):
+    """Keeps what the log would say while targets are read once, beside whether they are up: parts that failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def __enter__(self) -> Remarks:
+        logging.getLogger("watchkeeper").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("watchkeeper").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # That a target is down has its name with it, and is said as the error.
+        if not hasattr(record, "target"):
+            self.lines.append(record.getMessage())
+
+    def tell(self) -> None:
+        """Write them to stderr, a line each."""
+        for line in self.lines:
+            sys.stderr.write(f"watchkeeper: {line}\n")
+
+
+def reader_left() -> None:
+    """End in peace where `| head` has read enough: what is still buffered goes nowhere."""
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
 def _once(sidecar: Any) -> int:
-    # What a log line would say of a target stands once, at the end.
-    logging.getLogger("watchkeeper").addHandler(logging.NullHandler())
-    try:
-        text = sidecar.scrape()
-        errors = sidecar.errors()
-    finally:
-        sidecar.close()
-    sys.stdout.buffer.write(text)
-    sys.stdout.flush()
+    with Remarks() as remarks:
+        try:
+            text = sidecar.scrape()
+            errors = sidecar.errors()
+        finally:
+            sidecar.close()
     for name, error in errors.items():
         sys.stderr.write(f"watchkeeper: target {name}: {error}\n")
+    remarks.tell()
+    try:
+        sys.stdout.buffer.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        reader_left()
     return 3 if errors else 0
 
 
@@ -83,7 +118,8 @@ def _serve(settings: Settings, sidecar: Any, path: str, listen: str | None, name
         gc.freeze()
         gc.enable()
         where = f"{running.server.scheme}://{address.host}:{running.server.port}/metrics"
-        text = f"exposing {len(sidecar.targets)} targets on {where}"
+        count = len(sidecar.targets)
+        text = f"exposing {count} {'target' if count == 1 else 'targets'} on {where}"
         if settings.log.format == "json":
             _log.info(text)  # who reads the lines expects an object in each
         else:
@@ -102,6 +138,8 @@ class _Running:
         self.sidecar = sidecar
         self._settings = settings
         self._address = address
+        # One of the command line stays, whatever the settings say.
+        self._listens_as_set = address == settings.listener
         self._names = names
         self._lock = threading.Lock()
         self._pusher: Any = None
@@ -129,7 +167,7 @@ class _Running:
                 self.server.guard = guard
             if settings.log != old.log:
                 configure_logging(settings.log)
-            if settings.listen != old.listen:
+            if self._listens_as_set and settings.listener not in (old.listener, self._address):
                 _log.warning("listen: another address is taken at the next start")
             self._settings = settings
 

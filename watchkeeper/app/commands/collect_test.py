@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from watchkeeper.app.commands.collect_run import Remarks, reader_left
 from watchkeeper.app.load import load_settings, package
 from watchkeeper.durations import format_duration
 from watchkeeper.errors import TargetError
@@ -18,6 +19,9 @@ __all__ = ["command"]
 _DAY = 86_400.0
 # Prometheus, Documentation, Storage, Operational aspects: "Prometheus stores an average of only 1-2 bytes per sample".
 _BYTES = (1, 2)
+# Labels may hold the text of a query: the table stays one.
+_EXAMPLE_WIDTH = 60
+_OF_FAILURES = re.compile(r"error|fail|drop|lost|reject|refus", re.IGNORECASE)
 
 
 @click.command("test")
@@ -36,19 +40,22 @@ def command(context: click.Context, target: str, config: str | None, timeout: fl
     """
     if timeout is not None and not timeout > 0:
         raise click.BadParameter(f"{timeout:g} is not longer than 0 seconds", param_hint="--timeout")
-    settings = load_settings(config or context.obj, required=True)
+    settings = load_settings(config or context.obj, required=True, purpose="sidecar")
     sidecar = package("collectors.runtime").Sidecar(settings.targets)
-    # What a log line would say stands in the error.
-    logging.getLogger("watchkeeper").addHandler(logging.NullHandler())
+    with Remarks() as remarks:
+        try:
+            lane = sidecar.lane(target)
+            reading = sidecar.read(target, timeout)
+        finally:
+            sidecar.close()
+    remarks.tell()
+    if not reading.up:
+        raise TargetError(f"target {target}: {reading.error}")
     try:
-        lane = sidecar.lane(target)
-        reading = sidecar.read(target, timeout)
-        if not reading.up:
-            raise TargetError(f"target {target}: {reading.error}")
         for line in _lines(lane, reading, float(settings.scrape_interval)):
             click.echo(line)
-    finally:
-        sidecar.close()
+    except BrokenPipeError:
+        reader_left()  # click would call it a failure
 
 
 def _lines(lane: Any, reading: Any, interval: float) -> Iterator[str]:
@@ -73,14 +80,27 @@ def _lines(lane: Any, reading: Any, interval: float) -> Iterator[str]:
 def _table(families: Sequence[Any]) -> Iterator[str]:
     rows = [("SIGNAL", "KIND", "SERIES", "EXAMPLE", "HELP")]
     for one in families:
-        value = one.points[0][2]
-        example = str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.6g}"
-        rows.append((one.name, one.kind, str(len(one.points)), example, " ".join(one.help.split())))
+        rows.append((one.name, one.kind, str(len(one.points)), _example(one), " ".join(one.help.split())))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, kind, count, example, help_ in rows:
         yield (
-            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {count:>{widths[2]}}  {example:>{widths[3]}}  {help_}"
+            f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {count:>{widths[2]}}  {example:<{widths[3]}}  {help_}"
         ).rstrip()
+
+
+def _example(one: Any) -> str:
+    """The value of a series, with its labels: the largest of those that count failures, the first of others."""
+    point = one.points[0]
+    if _OF_FAILURES.search(one.name):
+        point = max(one.points, key=lambda point: -math.inf if math.isnan(point[2]) else point[2])
+    _, pairs, value = point
+    number = str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:.6g}"
+    if not pairs:
+        return number
+    labels = ", ".join(f'{name}="{text}"' for name, text in pairs)
+    # A server's words must not steer the terminal.
+    shown = "".join(letter if letter.isprintable() else "?" for letter in labels)
+    return f"{number} {{{shown if len(shown) <= _EXAMPLE_WIDTH else shown[: _EXAMPLE_WIDTH - 1] + '…'}}}"
 
 
 def _money(cost: Any) -> str:

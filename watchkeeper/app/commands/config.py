@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from watchkeeper.app.load import load_settings
+from watchkeeper.app.load import DEFAULT_SETTINGS, load_everything, load_settings, package
 from watchkeeper.durations import format_duration
-from watchkeeper.settings import Seconds, secrets_of
-from watchkeeper.yaml import dump
+from watchkeeper.findings import suggestion
+from watchkeeper.settings import Seconds, Settings
+from watchkeeper.yaml import Place, dump, read_document
 
 __all__ = ["command", "example_text"]
 
@@ -31,15 +34,58 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("file", required=False)
-def check_(file: str | None) -> None:
-    """Read the settings (default: ./watchkeeper.yaml) and every secret that they name.
+@click.option("--config", "-c", metavar="FILE", help="The same as the argument (default: ./watchkeeper.yaml).")
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(PURPOSES),
+    default="sidecar",
+    show_default=True,
+    help="What reads them: `collect`, which demands most, `up`, or CI.",
+)
+def check_(file: str | None, config: str | None, purpose: str) -> int:
+    """Read the settings, build all that `collect` would build of them, read every secret; connect to nothing.
 
-    Exit code 2 with path and line of the first mistake.
+    Exit code 2 with path and line of each mistake.
+
+    \b
+    Example:
+      watchkeeper config check --config watchkeeper.yaml
     """
-    settings = load_settings(file, required=True)
-    for secret in secrets_of(settings):
-        secret.resolve()
-    click.echo(f"{file or 'watchkeeper.yaml'}: {len(settings.targets)} targets, all well")
+    if file is not None and config is not None:
+        raise click.UsageError("FILE and --config are the same: give one of them")
+    path = file or config or DEFAULT_SETTINGS
+    settings = load_settings(path, purpose=purpose)
+    found = [*package("collectors.deploy.check").mistakes(settings, files=True, together=purpose == "sidecar")]
+    found += _overrides(settings)
+    document = read_document(Path(path).read_text(encoding="utf-8"), path)
+    for place, message in found:
+        click.echo(f"watchkeeper: {path}:{document.line(place)}: {message}", err=True)
+    count = len(settings.targets)
+    if not found:
+        click.echo(f"{path}: {count} target{'' if count == 1 else 's'}, all well")
+    return 2 if found else 0
+
+
+def _overrides(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Overrides of what does not exist; nothing where the definitions cannot be loaded, as in a sidecar."""
+    if not (settings.alerts or settings.slos or settings.detectors):
+        return
+    try:
+        everything = load_everything(settings)
+    except ImportError:
+        return
+    if any(finding.severity == "error" for finding in everything.findings):
+        return  # what is overridden may be in the part that is missing: `watchkeeper check` says what is wrong there
+    definitions = everything.definitions
+    for section, given, known in (
+        ("alerts", settings.alerts, [one.name for one in definitions.alerts]),
+        ("slos", settings.slos, [one.name for one in definitions.slos]),
+        ("detectors", settings.detectors, [one.key for one in definitions.detectors]),
+    ):
+        for name in given:
+            if name not in known:
+                yield (section, name), f"{section}.{name} overrides what does not exist.{suggestion(name, known)}"
 
 
 @command.command("show")

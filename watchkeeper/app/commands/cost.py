@@ -40,15 +40,17 @@ def command(files: tuple[str, ...], by: str, config: str | None, as_json: bool) 
     paths = [Path(path) for path in files or load_settings(config).bills]
     if not paths:
         raise SettingsError("no bills: name FOCUS files, or write `bills` in the settings")
-    bills = package("detectors.focus").read_bills(paths)
+    missing = [f"{path}: no such file or directory" for path in paths if not path.exists()]
+    bills = package("detectors.focus").read_bills([path for path in paths if path.exists()])
+    problems = [*missing, *map(str, bills.problems)]
     rows = _rows(bills.charges, by)
     if as_json:
-        click.echo(json.dumps({"rows": rows, "problems": [str(problem) for problem in bills.problems]}, indent=2))
+        click.echo(json.dumps({"rows": rows, "problems": problems}, indent=2))
     else:
         _print(rows, by)
-        for problem in bills.problems:
+        for problem in problems:
             click.echo(f"left out: {problem}", err=True)
-    return 1 if bills.problems else 0
+    return 1 if problems else 0
 
 
 def _rows(charges: Iterable[Any], by: str) -> list[dict[str, Any]]:

@@ -1,0 +1,108 @@
+"""What `collect` would refuse of settings, found without connecting anywhere: all of it, not the first alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pkgutil import iter_modules
+
+import watchkeeper.systems
+from collectors.access import Guard
+from collectors.deploy.plan import collected
+from collectors.description import collector_of
+from collectors.otlp import Encoder
+from collectors.runtime import check_labels
+from collectors.textfile import check_textfile
+from watchkeeper.errors import SettingsError
+from watchkeeper.findings import suggestion
+from watchkeeper.settings import Settings, Target, secret_places
+from watchkeeper.tls import client_context
+from watchkeeper.yaml import Place
+
+__all__ = ["mistakes"]
+
+Mistakes = Iterator[tuple[Place, str]]
+
+
+def mistakes(settings: Settings, *, files: bool, together: bool = True) -> Mistakes:
+    """Each mistake with its place in the settings.
+
+    `files` says that the files they name are on this machine: secrets and certificates are read then. `together` says
+    that all targets are on one `/metrics`, where no two may expose the same series.
+    """
+    good: list[tuple[int, Target]] = []
+    for index, target in enumerate(settings.targets):
+        try:
+            collector_of(target)
+        except SettingsError as error:
+            yield _place(index, target, str(error)), f"{error}{_meant(target)}"
+        else:
+            good.append((index, target))
+    if together:
+        yield from _same_series(good)
+    refused = set()
+    for place, secret in secret_places(settings) if files else ():
+        try:
+            secret.resolve()
+        except SettingsError as error:
+            refused.add(place[0])
+            owner = ".".join(map(str, place[:-1]))
+            if isinstance(place[1], int):
+                owner = f"target {settings.targets[place[1]].name}"
+            yield place, f"{owner}: {error}"
+    if files and "access" not in refused:
+        try:
+            Guard(settings.access)
+        except SettingsError as error:
+            yield ("access", "tls") if str(error).startswith("access.tls") else ("access",), str(error)
+    yield from _push(settings, files)
+
+
+def _place(index: int, target: Target, message: str) -> Place:
+    for form in ("{!r}", r"\b{}\b"):  # an unknown option is quoted, and the known ones are named after it
+        for name in target.options:
+            if re.search(form.format(name), message.partition(": ")[2]):
+                return ("targets", index, "options", name)
+    words = {"has no collector": "system", "url begins": "url"}
+    return ("targets", index, *(key for word, key in words.items() if word in message))
+
+
+def _meant(target: Target) -> str:
+    known = [module.name for module in iter_modules(watchkeeper.systems.__path__)]
+    return "" if target.system in known else suggestion(target.system, collected())
+
+
+def _same_series(good: Sequence[tuple[int, Target]]) -> Mistakes:
+    try:
+        check_labels([target for _, target in good])
+    except SettingsError as error:
+        # It speaks of the first that is like one before it.
+        for count, (index, _) in enumerate(good, 1):
+            try:
+                check_labels([target for _, target in good[:count]])
+            except SettingsError:
+                yield ("targets", index), str(error)
+                return
+
+
+def _push(settings: Settings, files: bool) -> Mistakes:
+    push = settings.push
+    if push is None:
+        return
+    if push.textfile:
+        try:
+            check_textfile(push.textfile)
+        except SettingsError as error:
+            yield ("push", "textfile"), str(error)
+    if push.otlp is not None:
+        try:
+            Encoder(delta=push.otlp.temporality == "delta", state=b"")
+        except SettingsError as error:
+            yield ("push", "otlp"), str(error)
+    for name in ("otlp", "remote_write") if files else ():
+        ca_file = getattr(getattr(push, name), "ca_file", "")
+        try:
+            if ca_file:
+                client_context(ca_file)
+        except OSError as error:
+            yield ("push", name, "ca_file"), f"push.{name}: {ca_file} cannot be used: {error.strerror or error}"
