@@ -61,8 +61,12 @@ class Journal:
         @sa.event.listens_for(engine, "connect")
         def _connected(connection: object, record: object) -> None:
             connection.isolation_level = None  # type: ignore[attr-defined]  # we say BEGIN ourselves
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-                connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+            try:
+                for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+                    connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+            except BaseException:
+                connection.close()  # type: ignore[attr-defined]  # the pool does not know it yet
+                raise
 
         @sa.event.listens_for(engine, "begin")
         def _begun(connection: sa.Connection) -> None:
