@@ -43,8 +43,11 @@ class Journal:
         self._path = None if "://" in text else Path(text)
         try:
             self._engine = self._open(text)
-            schema.metadata.create_all(self._engine)
-            self._check_version()
+            with contextlib.ExitStack() as failed:
+                failed.callback(self._engine.dispose)
+                schema.metadata.create_all(self._engine)
+                self._check_version()
+                failed.pop_all()
         except (SQLAlchemyError, OSError) as error:
             raise JournalError(f"journal {self._name}: cannot be opened: {_reason(error)}") from None
 
