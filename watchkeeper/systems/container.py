@@ -7,8 +7,9 @@ pod's) has an empty name, so that `name!=""` selects what may be added up.
 from __future__ import annotations
 
 from watchkeeper import queries as q
+from watchkeeper.borrowed import Borrowed
 from watchkeeper.declarations import NamedQuery, System
-from watchkeeper.signals import Counter, Gauge, Polarity, Signal, is_not
+from watchkeeper.signals import Counter, Polarity, Signal, is_not
 from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME, Unit
 
 __all__ = ["QUERIES", "SIGNALS", "SYSTEM"]
@@ -32,26 +33,8 @@ _PRESSURE = "a kernel with pressure stall information (psi=1)"
 _OWN = "the sidecar's own cgroup as the root: it shares the network of its pod"
 
 
-def _gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = _ID,
-    requires: str | None = None,
-) -> Gauge:
-    return Gauge(f"container_{name}", help, unit, labels, polarity, requires, _ORIGIN)
-
-
-def _counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = _ID,
-    requires: str | None = None,
-) -> Counter:
-    return Counter(f"container_{name}", help, unit, labels, polarity, requires, _ORIGIN)
+_names = Borrowed("container_", _ORIGIN, _ID)
+_gauge, _counter = _names.gauge, _names.counter
 
 
 # Processor

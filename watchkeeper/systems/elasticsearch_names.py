@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from watchkeeper.signals import Counter, Gauge, Polarity
-from watchkeeper.units import ONE, Unit
+from watchkeeper.borrowed import Borrowed
+from watchkeeper.signals import Polarity
 
 __all__ = ["HIGH", "LOW", "NEUTRAL", "NODE_LABELS", "counter", "gauge"]
 
@@ -15,27 +15,5 @@ NODE_LABELS = ("cluster", "es_client_node", "es_data_node", "es_ingest_node", "e
 _ORIGIN = "elasticsearch_exporter"
 
 
-def gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = NEUTRAL,
-    *,
-    labels: tuple[str, ...] = NODE_LABELS,
-    requires: str | None = None,
-) -> Gauge:
-    """The gauge `elasticsearch_NAME`, of a node unless labels say otherwise."""
-    return Gauge(f"elasticsearch_{name}", help, unit, labels, polarity, requires, _ORIGIN)
-
-
-def counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = NEUTRAL,
-    *,
-    labels: tuple[str, ...] = NODE_LABELS,
-    requires: str | None = None,
-) -> Counter:
-    """The counter `elasticsearch_NAME`, of a node unless labels say otherwise."""
-    return Counter(f"elasticsearch_{name}", help, unit, labels, polarity, requires, _ORIGIN)
+_names = Borrowed("elasticsearch_", _ORIGIN, NODE_LABELS)
+gauge, counter = _names.gauge, _names.counter

@@ -5,9 +5,8 @@ Where a file of the kernel has many values of one sort, a table says what each i
 
 from __future__ import annotations
 
-from typing import Literal
-
-from watchkeeper.signals import Counter, Gauge, Info, Polarity, Signal
+from watchkeeper.borrowed import Borrowed
+from watchkeeper.signals import Counter, Gauge, Polarity, Signal
 from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME, Unit
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
 
 _ORIGIN = "node_exporter"
 HIGH, LOW, NEUTRAL = Polarity.HIGH_IS_BAD, Polarity.LOW_IS_BAD, Polarity.NEUTRAL
-_Exposed = Literal["", "untyped"]
 
 _PRESSURE = "a kernel with pressure stall information (psi=1)"
 _CONNTRACK = "the kernel module nf_conntrack"
@@ -38,35 +36,8 @@ _SYSFS = "sysfs, which a bare chroot does not have"
 _OPTIONAL_MEMORY = "a kernel that has it, on a processor that has it"
 
 
-def gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-    exposed_as: _Exposed = "",
-) -> Gauge:
-    """A gauge by node_exporter's name, without its `node_`."""
-    return Gauge(f"node_{name}", help, unit, labels, polarity, requires, _ORIGIN, exposed_as)
-
-
-def counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-    exposed_as: _Exposed = "",
-) -> Counter:
-    """A counter by node_exporter's name, without its `node_`."""
-    return Counter(f"node_{name}", help, unit, labels, polarity, requires, _ORIGIN, exposed_as)
-
-
-def info(name: str, help: str, labels: tuple[str, ...], requires: str | None = None) -> Info:
-    """An info signal by node_exporter's name, without its `node_`."""
-    return Info(f"node_{name}", help, ONE, labels, NEUTRAL, requires, _ORIGIN)
+_names = Borrowed("node_", _ORIGIN)
+gauge, counter, info = _names.gauge, _names.counter, _names.info
 
 
 # Machine and time

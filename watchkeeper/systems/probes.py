@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from watchkeeper import queries as q
+from watchkeeper.borrowed import Borrowed
 from watchkeeper.declarations import NamedQuery, System
-from watchkeeper.signals import Gauge, Info, Polarity, Signal
-from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME, Unit
+from watchkeeper.signals import Info, Polarity, Signal
+from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME
 
 __all__ = ["QUERIES", "SIGNALS", "SYSTEM"]
 
@@ -18,15 +19,8 @@ _DNS = "a target dns://"
 _REACHED = "an address that was found"
 
 
-def _gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Gauge:
-    return Gauge(f"probe_{name}", help, unit, labels, polarity, requires, _ORIGIN)
+_names = Borrowed("probe_", _ORIGIN)
+_gauge = _names.gauge
 
 
 # Every probe

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from watchkeeper import queries as q
+from watchkeeper.borrowed import Borrowed
 from watchkeeper.declarations import NamedQuery, System
 from watchkeeper.signals import Counter, Gauge, Histogram, Info, Polarity, Signal, Summary
-from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME, Unit
+from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME
 
 __all__ = ["QUERIES", "SCRAPE_LIMITS", "SIGNALS", "STORAGE_FAILURES", "SYSTEM"]
 
@@ -22,26 +23,8 @@ _QUEUE = ("remote_name", "url")
 _JOB = ("scrape_job",)
 
 
-def _gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Gauge:
-    return Gauge(f"prometheus_{name}", help, unit, labels, polarity, requires, _ORIGIN)
-
-
-def _counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Counter:
-    return Counter(f"prometheus_{name}", help, unit, labels, polarity, requires, _ORIGIN)
+_names = Borrowed("prometheus_", _ORIGIN)
+_gauge, _counter = _names.gauge, _names.counter
 
 
 PROMETHEUS_BUILD_INFO = Info(

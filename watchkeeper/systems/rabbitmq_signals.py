@@ -6,8 +6,9 @@ empty.
 
 from __future__ import annotations
 
-from watchkeeper.signals import Counter, Gauge, Info, Polarity, Signal
-from watchkeeper.units import BYTES, ONE, RATIO, SECONDS, UNIX_TIME, Unit
+from watchkeeper.borrowed import Borrowed
+from watchkeeper.signals import Gauge, Info, Polarity, Signal
+from watchkeeper.units import BYTES, ONE, RATIO, SECONDS, UNIX_TIME
 
 __all__ = ["SIGNALS"]
 
@@ -30,26 +31,8 @@ _TYPED = ("protocol", "queue_type")
 _DEAD = ("queue_type", "dead_letter_strategy")
 
 
-def _gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Gauge:
-    return Gauge(f"rabbitmq_{name}", help, unit, labels, polarity, requires, _ORIGIN)
-
-
-def _counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Counter:
-    return Counter(f"rabbitmq_{name}", help, unit, labels, polarity, requires, _ORIGIN)
+_names = Borrowed("rabbitmq_", _ORIGIN)
+_gauge, _counter = _names.gauge, _names.counter
 
 
 def _alarm(name: str, help: str, requires: str | None = None) -> Gauge:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from watchkeeper.signals import Counter, Gauge, Histogram, Info, Polarity, Signal, Summary
-from watchkeeper.units import BYTES, MICROSECONDS, MILLISECONDS, ONE, PERCENT, RATIO, SECONDS, UNIX_TIME, Unit
+from watchkeeper.borrowed import Borrowed
+from watchkeeper.signals import Histogram, Info, Polarity, Signal, Summary
+from watchkeeper.units import BYTES, MICROSECONDS, MILLISECONDS, ONE, PERCENT, RATIO, SECONDS, UNIX_TIME
 
 __all__ = ["SIGNALS", "counter", "gauge"]
 
@@ -21,28 +22,8 @@ _MASTER_LABELS = ("master_host", "master_port")
 _SLAVE_LABELS = ("slave_ip", "slave_port", "slave_state")
 
 
-def gauge(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Gauge:
-    """A gauge `redis_NAME` of redis_exporter."""
-    return Gauge(f"redis_{name}", help, unit, labels, polarity, requires, _ORIGIN)
-
-
-def counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Counter:
-    """A counter `redis_NAME` of redis_exporter."""
-    return Counter(f"redis_{name}", help, unit, labels, polarity, requires, _ORIGIN)
+_names = Borrowed("redis_", _ORIGIN)
+gauge, counter = _names.gauge, _names.counter
 
 
 # Server

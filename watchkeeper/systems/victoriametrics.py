@@ -7,9 +7,10 @@ are untyped on the wire.
 from __future__ import annotations
 
 from watchkeeper import queries as q
+from watchkeeper.borrowed import Borrowed
 from watchkeeper.declarations import NamedQuery, System
-from watchkeeper.signals import Counter, Gauge, Info, Polarity, Signal
-from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME, Unit
+from watchkeeper.signals import Info, Polarity, Signal
+from watchkeeper.units import BYTES, ONE, SECONDS, UNIX_TIME
 
 __all__ = ["QUERIES", "SIGNALS", "SYSTEM"]
 
@@ -20,21 +21,8 @@ _PATH = ("path",)
 _SCRAPING = "scraping of its own (-promscrape.config)"
 
 
-def _gauge(
-    name: str, help: str, unit: Unit = ONE, polarity: Polarity = _NEUTRAL, labels: tuple[str, ...] = ()
-) -> Gauge:
-    return Gauge(f"vm_{name}", help, unit, labels, polarity, None, _ORIGIN, "untyped")
-
-
-def _counter(
-    name: str,
-    help: str,
-    unit: Unit = ONE,
-    polarity: Polarity = _NEUTRAL,
-    labels: tuple[str, ...] = (),
-    requires: str | None = None,
-) -> Counter:
-    return Counter(f"vm_{name}", help, unit, labels, polarity, requires, _ORIGIN, "untyped")
+_names = Borrowed("vm_", _ORIGIN, exposed_as="untyped")
+_gauge, _counter = _names.gauge, _names.counter
 
 
 VM_APP_VERSION = Info(
