@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from collectors.description import Collector, ConnectionEndedError, redact
 from collectors.families import Family, family, single
+from collectors.kept import KeptConnection
 from collectors.postgresql_address import Address, address_of
 from collectors.postgresql_families import Builder, idle_family, settings_families
 from collectors.postgresql_optional import OPTIONAL, limit_of
@@ -42,13 +43,12 @@ _MARGIN_SECONDS = 0.15
 _LEAST_SECONDS = 0.01
 
 
-class PostgreSQLSession:
+class PostgreSQLSession(KeptConnection[Connection]):
     """One connection: autocommit, read-only, with a statement and lock timeout, `application_name=watchkeeper`."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._address: Address | None = None
-        self._connection: Connection | None = None
         self._builders: dict[str, Builder] = {}
         self._identity: list[Family] = []
         self._settings: list[Family] = []
@@ -86,16 +86,6 @@ class PostgreSQLSession:
     def inline(self) -> bool:
         """Whether a read may run in the thread of the scrape: it is connected, and `abort` ends it."""
         return self._connection is not None
-
-    def abort(self) -> None:
-        connection = self._connection
-        if connection is not None:
-            connection.abort()
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
     @property
     def _where(self) -> str:
