@@ -118,6 +118,12 @@ class RuleEvaluator:
             self._thread.join(timeout=10.0)
             self._thread = None
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
     def _run(self) -> None:
         due = monotonic()
         while not self._stopped.is_set():

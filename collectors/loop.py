@@ -114,6 +114,11 @@ class ScrapeLoop:
         if self._thread.ident is not None:
             self._thread.join(seconds)
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def round(self) -> None:
         """One scrape of every target; each is written as soon as it is known."""
         at = self._clock()

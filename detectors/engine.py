@@ -287,6 +287,12 @@ class DetectionEngine:
             self._thread = None
         self.save()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
     def _loop(self, warm_up: bool) -> None:
         if warm_up:
             try:

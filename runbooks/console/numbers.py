@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from watchkeeper.durations import digits
 from watchkeeper.durations import spoken as duration
+from watchkeeper.money import money
 
 __all__ = ["ago", "clock_time", "day_and_time", "duration", "formatter", "human", "iso", "plain"]
 
-_CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
 _PER = {"seconds": "/s", "minutes": "/min", "hours": "/h", "days": "/day", "milliseconds": "/ms"}
 _TO_SECONDS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "minutes": 60.0, "hours": 3600.0}
 _TO_BYTES = {"bytes": 1.0, "kibibytes": 1024.0}
@@ -62,7 +62,7 @@ def _base(unit: str) -> Callable[[float], str]:
     if unit == "seconds since the epoch":
         return lambda value: f"{day_and_time(value)} UTC"
     if len(unit) == 3 and unit.isupper():
-        return lambda value: _money(value, unit)
+        return lambda value: money(value, unit)
     if unit in ("", "count", "1"):
         return plain
     return lambda value: f"{plain(value)} {unit}"
@@ -87,14 +87,6 @@ def _bytes(value: float) -> str:
         size, step = size / 1024, step + 1
     sign = "-" if value < 0 else ""
     return f"{sign}{digits(size)} {_BINARY[step]}"
-
-
-def _money(value: float, currency: str) -> str:
-    size = abs(value)
-    text = f"{size:,.2f}" if size >= 0.095 or size == 0 else f"{size:.2g}" if size >= 1e-6 else f"{size:.1e}"
-    sign = "-" if value < 0 else ""
-    symbol = _CURRENCIES.get(currency)
-    return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {currency}"
 
 
 def ago(then: float, now: float) -> str:

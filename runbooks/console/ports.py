@@ -113,8 +113,8 @@ class TraceSource(Protocol):
         """All spans of a trace."""
         ...
 
-    def find(self, prefix: str) -> list[str]:
-        """Ids that begin with a text."""
+    def resolve(self, text: str) -> str:
+        """The id of the trace that a text means. Raises TraceNotFound."""
         ...
 
     def summaries(self, trace_ids: Sequence[str]) -> list[TraceSummary]:

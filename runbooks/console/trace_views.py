@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from runbooks.console.numbers import duration
 from watchkeeper.traces import Event, Row, TraceSummary, Waterfall
-from watchkeeper.traces.facts import facts, failure
+from watchkeeper.traces.facts import facts, failure, remarks
 
 __all__ = [
     "Axis",
@@ -153,26 +153,13 @@ def row_view(row: Row, whole: Waterfall) -> RowView:
         critical=duration(held) if held > 0 else "",
         facts=facts(span),
         failure=failure(span) if span.failed else "",
-        remarks=_remarks(row),
+        remarks=remarks(row),
         kind=span.kind,
         attributes=_pairs(span.attributes),
         resource=_pairs(span.resource),
         events=tuple(_event(event, span.start) for event in span.events),
         links=tuple(link.trace_id for link in span.links),
     )
-
-
-def _remarks(row: Row) -> tuple[str, ...]:
-    found = []
-    if row.orphan:
-        found.append("Its parent is not here: it was not sent, was lost, or comes late.")
-    if row.circle:
-        found.append("It is among its own ancestors, which cannot be: the circle is opened here.")
-    if row.shifted:
-        found.append(f"Its clock disagrees with its caller's: it is shown {duration(row.shifted)} later than it says.")
-    if row.span.cut:
-        found.append(f"{row.span.cut} of its values were cut or left out for their size or number.")
-    return tuple(found)
 
 
 def _event(event: Event, start: int) -> tuple[str, str, tuple[tuple[str, str], ...]]:

@@ -14,7 +14,7 @@ from runbooks.console.ports import TraceSource
 from runbooks.console.state import console_of, page
 from runbooks.console.trace_views import axis, failure_views, place_views, row_view, summaries
 from runbooks.errors import Unknown
-from watchkeeper.traces import Search, Trace, waterfall
+from watchkeeper.traces import Search, Trace, TraceNotFound, waterfall
 from watchkeeper.traces.wire import summary_to_json, trace_to_json
 
 __all__ = ["api_trace", "api_traces", "graph", "trace", "traces"]
@@ -62,7 +62,7 @@ def _number(text: str | None, name: str) -> float | None:
 def traces(request: Request) -> Response:
     """`/traces`: those that fit; `?id=` goes to one."""
     source = _source(request)
-    wanted = request.query_params.get("id", "").strip().lower()
+    wanted = request.query_params.get("id", "").strip()
     if wanted:
         return RedirectResponse(f"/traces/{_one(source, wanted)}", 303)
     asked = _asked(request)
@@ -80,24 +80,16 @@ def traces(request: Request) -> Response:
 
 def _one(source: TraceSource, wanted: str) -> str:
     """The id of the trace that a text means: all of it, or its beginning. Raises Unknown."""
-    wanted = wanted.replace("-", "") if len(wanted) == 36 else wanted
-    found = source.find(wanted)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Unknown(f"{len(found)} traces or more begin with {wanted[:32]}: give more of the id")
-    raise Unknown(
-        f"there is no trace {wanted[:40]} here: it is older than what is kept, was not drawn as a sample, or has not "
-        "arrived; the list of traces says what there is"
-    )
+    try:
+        return source.resolve(wanted)
+    except TraceNotFound as error:
+        raise Unknown(f"{error}; the list of traces says what there is") from None
 
 
 def _found(request: Request) -> Trace:
     source = _source(request)
-    wanted = request.path_params["id"].lower()
-    found = source.trace(wanted)
-    if found is None:
-        found = source.trace(_one(source, wanted))
+    wanted = request.path_params["id"]
+    found = source.trace(_one(source, wanted))
     if found is None:
         raise Unknown(f"there is no trace {wanted[:40]} here any more")
     return found

@@ -161,6 +161,14 @@ def test_a_terminal_without_utf_8_has_signs_too() -> None:
     assert "█" not in text
 
 
+def test_what_is_odd_about_a_span_stands_below_it() -> None:
+    call = span("call", 10, 2, id=1, kind="client")
+    serve = span("serve", 0.25, 1, id=2, parent=1, kind="server", service="far")
+    text = "\n".join(drawn([call, serve, span("x", id=3, parent=9)], 100))
+    assert "It is shown 10.3 s later than it says: its clock disagrees with its caller's." in text
+    assert "Its parent is not here: it was not sent, was lost, or comes late." in text
+
+
 def test_nothing_that_a_span_says_moves_the_cursor() -> None:
     lines = drawn([span("\x1b[2Jgone\r\n", 0, 1, id=1, error="\x1b]0;title\x07")], 80)
     assert "\x1b" not in "".join(lines)

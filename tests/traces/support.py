@@ -7,13 +7,18 @@ from typing import Any
 
 from watchkeeper.traces import Span, Trace
 
-__all__ = ["AT", "TRACE", "otlp", "request_message", "span", "trace"]
+__all__ = ["AT", "TRACE", "number", "otlp", "request_message", "span", "trace"]
 
 AT = 1_795_000_000.0
 """The time of the tests, seconds since the epoch."""
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 _numbers = itertools.count(1)
+
+
+def number(n: int) -> str:
+    """The id of a trace, made of a number."""
+    return f"{n:032x}"
 
 
 def span(

@@ -9,14 +9,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.traces.support import AT, TRACE, span
+from tests.traces.support import AT, TRACE, number, span
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import StoreError
-from watchkeeper.traces import Search, Span, TracesOverloaded, TraceStore, keeping, schema, store
-from watchkeeper.traces.writing import MAX_TRACE_SPANS, write
+from watchkeeper.traces import Search, Span, TraceNotFound, TracesOverloaded, TraceStore, keeping, schema, store
+from watchkeeper.traces.writing import MAX_TRACE_SPANS, Written, write
 
 
 class Time:
@@ -40,10 +41,6 @@ def traces(tmp_path: Path, clock: Time) -> Iterator[TraceStore]:
     found.start()
     yield found
     found.stop()
-
-
-def number(n: int) -> str:
-    return f"{n:032x}"
 
 
 def upkeep(found: TraceStore) -> None:
@@ -84,6 +81,48 @@ def test_what_is_sent_twice_is_there_once(traces: TraceStore) -> None:
     traces.add(spans)
     traces.add(spans)
     assert traces.search(Search())[0].spans == 2
+
+
+def test_only_what_was_stored_is_counted_and_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeeper.traces.writing.MAX_TRACE_SPANS", 3)
+    heard: list[str] = []
+    found = TraceStore(tmp_path / "t.sqlite", heard=lambda spans: heard.extend(one.name for one in spans))
+    found.start()
+    found.add([span("a", id=1), span("b", id=2)])
+    found.add([span("a", id=1), span("b", id=2)])  # sent again
+    assert found.add([span("c", id=3), span("d", id=4)]) == 1
+    assert found.add([span("e", id=5)]) == 1
+    counts = found.statistics()
+    found.stop()
+    assert heard == ["a", "b", "c"]
+    assert (counts["accepted"], counts["refused"]) == (3, 2)
+
+
+def test_what_is_stored_after_its_sender_gave_up_is_counted_and_heard_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    found = TraceStore(tmp_path / "t.sqlite", heard=lambda spans: heard.extend(one.name for one in spans))
+    monkeypatch.setattr(store, "_WRITE_SECONDS", 0.01)
+    held = threading.Event()
+
+    def slow(*arguments: Any) -> Written:
+        held.wait(10)
+        return write(*arguments)
+
+    monkeypatch.setattr("watchkeeper.traces.store.write", slow)
+    found.start()
+    with pytest.raises(TracesOverloaded, match="the disk took longer"):
+        found.add([span("late", id=1)])
+    assert heard == []
+    held.set()
+    until(lambda: found.statistics()["accepted"] == 1)
+    monkeypatch.setattr(store, "_WRITE_SECONDS", 20.0)
+    found.add([span("late", id=1)])  # its sender comes back
+    counts = found.statistics()
+    found.stop()
+    assert heard == ["late"]
+    assert counts["accepted"] == 1
 
 
 def test_it_survives_a_restart(tmp_path: Path, clock: Time) -> None:
@@ -163,10 +202,23 @@ def test_the_services_are_known(several: TraceStore) -> None:
     assert several.services() == ["gateway", "tools"]
 
 
-def test_the_beginning_of_an_id_finds_it(several: TraceStore) -> None:
-    assert several.find(number(2)) == [number(2)]
-    assert len(several.find("0000")) == 3
-    assert several.find("xyz") == several.find("") == several.find("0" * 33) == []
+@pytest.mark.parametrize(
+    "text", [TRACE, "4bf9", " 4BF92F35 ", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "4BF92F3577B34DA6A3CE929D0E0E4736\n"]
+)
+def test_an_id_or_its_beginning_finds_a_trace(several: TraceStore, text: str) -> None:
+    several.add([span(id=9)])
+    assert several.resolve(text) == TRACE
+
+
+def test_several_that_begin_so_are_told(several: TraceStore) -> None:
+    with pytest.raises(TraceNotFound, match="more than one trace begins with 0000: give more of the id"):
+        several.resolve("0000")
+
+
+@pytest.mark.parametrize("text", ["", "xyz", "0" * 33, "eeee", "0" * 31 + "%"])
+def test_what_begins_no_trace_is_told(several: TraceStore, text: str) -> None:
+    with pytest.raises(TraceNotFound, match=f"there is no trace {text[:40]} here: it is older"):
+        several.resolve(text)
 
 
 def test_no_trace_is_none(several: TraceStore) -> None:
@@ -273,12 +325,11 @@ def test_many_threads_may_add(traces: TraceStore) -> None:
 def test_too_many_that_wait_are_overload(traces: TraceStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_MAX_WAITING_SPANS", 10)
     held, entered = threading.Event(), threading.Event()
-    original = write
 
-    def slow(*arguments: object) -> int:
+    def slow(*arguments: Any) -> Written:
         entered.set()
         held.wait(10)
-        return original(*arguments)  # type: ignore[arg-type]
+        return write(*arguments)
 
     monkeypatch.setattr("watchkeeper.traces.store.write", slow)
     thread = threading.Thread(target=traces.add, args=([span(id=n + 1) for n in range(8)],))
@@ -292,16 +343,14 @@ def test_too_many_that_wait_are_overload(traces: TraceStore, monkeypatch: pytest
 
 
 def test_a_write_that_fails_is_told_and_the_next_one_works(traces: TraceStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = write
-
-    def full(*_: object) -> int:
+    def full(*_: object) -> Written:
         raise OSError("No space left on device")
 
     monkeypatch.setattr("watchkeeper.traces.store.write", full)
     with pytest.raises(StoreError, match="No space left on device"):
         traces.add([span(id=1)])
     assert traces.problem() == "No space left on device"
-    monkeypatch.setattr("watchkeeper.traces.store.write", original)
+    monkeypatch.setattr("watchkeeper.traces.store.write", write)
     traces.add([span(id=1)])
     assert traces.problem() is None
     assert traces.trace(TRACE) is not None

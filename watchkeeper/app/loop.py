@@ -7,7 +7,6 @@ part is loaded by name and speaks to the others through the protocols of `watchk
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -341,10 +340,9 @@ class Loop:
             parts["journal"] = " ".join(str(error).split())
         if self.traces is not None:
             parts["traces"] = self.traces.problem()
-        running = {thread.name for thread in threading.enumerate()}
-        for part, thread in (("collection", "scrape-loop"), ("rules", "rules"), ("detection", "detection")):
-            if self._evaluate or part == "detection":
-                parts[part] = None if thread in running else "its thread has ended: see the log, and restart"
+        for name, part in (("collection", self.scraping), ("rules", self.evaluator), ("detection", self.detection)):
+            if part is not None:
+                parts[name] = None if part.alive else "its thread has ended: see the log, and restart"
         if self.evaluator is not None and parts["rules"] is None:
             parts["rules"] = self._rules_problem()
         return parts

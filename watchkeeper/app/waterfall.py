@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from watchkeeper.durations import spoken
 from watchkeeper.instrumentation.conventions import HTTP_METHOD
 from watchkeeper.traces import Row, TraceSummary, Waterfall
-from watchkeeper.traces.facts import facts, failure
+from watchkeeper.traces.facts import facts, failure, remarks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,12 +68,8 @@ def _below(row: Row) -> Iterator[tuple[str, str]]:
     # That a request was answered 200 needs no line of its own.
     if known and HTTP_METHOD not in row.span.attributes:
         yield " · ".join(known), "dim"
-    if row.orphan:
-        yield "its parent is not here", "yellow"
-    if row.circle:
-        yield "it is among its own ancestors: the circle is opened here", "yellow"
-    if row.shifted:
-        yield f"its clock disagrees with its caller's by {spoken(row.shifted)}: moved", "yellow"
+    for remark in remarks(row):
+        yield remark, "yellow"
 
 
 class _Shape:

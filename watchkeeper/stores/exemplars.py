@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from watchkeeper.clock import Clock, now
+from watchkeeper.trace_ids import is_trace_id
 
 __all__ = ["Exemplar", "ExemplarSource", "ExemplarStore", "ExemplarWriter", "agree", "selector", "trace_of"]
 
 # What clients call it: OpenMetrics' example and OpenTelemetry, Grafana's documentation, Micrometer's beginnings.
 _TRACE_LABELS = ("trace_id", "traceID", "traceId")
-_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def trace_of(labels: Iterable[tuple[str, str]]) -> str:
     text = next((found[name] for name in _TRACE_LABELS if name in found), "").lower()
     # 64-bit ids are the lower half of one.
     text = text.rjust(32, "0") if len(text) == 16 else text
-    return text if len(text) == 32 and _HEX.issuperset(text) and text.strip("0") else ""
+    return text if is_trace_id(text) else ""
 
 
 def agree(series: Mapping[str, str], labels: Mapping[str, str]) -> bool:

@@ -10,7 +10,7 @@ store.add(decode(body, "application/x-protobuf").spans)
 from __future__ import annotations
 
 from watchkeeper.traces.decoding import Decoded, decode
-from watchkeeper.traces.errors import NotOtlp, TooLarge, TracesOverloaded
+from watchkeeper.traces.errors import NotOtlp, TooLarge, TraceNotFound, TracesOverloaded
 from watchkeeper.traces.graph import Edge, edges
 from watchkeeper.traces.model import Event, Link, Span, Trace, TraceSummary
 from watchkeeper.traces.store import Search, TraceStore
@@ -27,6 +27,7 @@ __all__ = [
     "Span",
     "TooLarge",
     "Trace",
+    "TraceNotFound",
     "TraceStore",
     "TraceSummary",
     "TracesOverloaded",

@@ -83,28 +83,7 @@ def decode(
             if reason:
                 refused[reason] += 1
                 continue
-            spans.append(
-                bounded(
-                    Span(
-                        one.trace_id.hex(),
-                        one.span_id.hex(),
-                        one.parent_id.hex() if any(one.parent_id) else "",
-                        service,
-                        one.name,
-                        one.kind,
-                        one.start,
-                        one.end,
-                        one.status,
-                        one.message,
-                        one.attributes,
-                        tuple(one.events),
-                        tuple(one.links),
-                        kept,
-                        scope,
-                    ),
-                    one.left_out,
-                )
-            )
+            spans.append(bounded(one, service, kept, scope))
     return Decoded(tuple(spans), refused.total(), "; ".join(f"{n}: {reason}" for reason, n in refused.most_common()))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from watchkeeper.durations import spoken
 from watchkeeper.instrumentation import conventions as names
+from watchkeeper.money import money
 from watchkeeper.traces.model import Span, Value
+from watchkeeper.traces.tree import Row
 
-__all__ = ["facts", "failure"]
+__all__ = ["facts", "failure", "remarks"]
 
 _STATEMENT = 120
 
@@ -30,6 +33,22 @@ def failure(span: Span) -> str:
     return f"status {found}" if found.isdecimal() and len(found) == 3 else found
 
 
+def remarks(row: Row) -> tuple[str, ...]:
+    """What is odd about a span in its trace, in sentences."""
+    found = []
+    if row.orphan:
+        found.append("Its parent is not here: it was not sent, was lost, or comes late.")
+    if row.circle:
+        found.append("It is among its own ancestors, which cannot be: the circle is opened here.")
+    if row.shifted:
+        moved = f"{spoken(abs(row.shifted))} {'later' if row.shifted > 0 else 'earlier'}"
+        found.append(f"It is shown {moved} than it says: its clock disagrees with its caller's.")
+    if row.span.cut:
+        what = "1 of its values was" if row.span.cut == 1 else f"{row.span.cut} of its values were"
+        found.append(f"{what} cut or left out, for size or number.")
+    return tuple(found)
+
+
 def _gen_ai(attributes: dict[str, Value], name: str) -> tuple[str, ...]:
     model = attributes.get(names.RESPONSE_MODEL) or attributes.get(names.REQUEST_MODEL)
     if not model:
@@ -49,7 +68,7 @@ def _gen_ai(attributes: dict[str, Value], name: str) -> tuple[str, ...]:
     found.append(_cost(attributes))
     first = attributes.get(names.TIME_TO_FIRST_CHUNK)
     if isinstance(first, int | float) and not isinstance(first, bool):
-        found.append(f"first part after {first:.2g} s")
+        found.append(f"first part after {spoken(first)}")
     return tuple(found)
 
 
@@ -58,9 +77,7 @@ def _cost(attributes: dict[str, Value]) -> str:
         cost = float(attributes[names.COST_AMOUNT])  # a decimal number as text, when it comes from us
     except (KeyError, ValueError):
         return "cost unknown"
-    currency = str(attributes.get(names.COST_CURRENCY, ""))
-    amount = f"{cost:.2f}" if cost >= 1 else f"{cost:.2g}" if cost >= 1e-4 or cost == 0 else f"{cost:.1e}"
-    return f"${amount}" if currency == "USD" else f"{amount} {currency}".rstrip()
+    return money(cost, str(attributes.get(names.COST_CURRENCY, "")))
 
 
 def _count(value: Value) -> str:

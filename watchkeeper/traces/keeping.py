@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 __all__ = [
     "GRACE_SECONDS",
     "SHARE_OF_ORDINARY",
     "SLOW_FROM",
     "SLOW_SHARE",
+    "Held",
     "delete_expired",
     "drawn",
+    "file_bytes",
+    "has_room",
+    "held",
     "judge",
     "make_room",
+    "used_bytes",
 ]
 
 # An incident's first look comes within minutes of its beginning; alerts hold for about five.
@@ -31,6 +37,9 @@ SLOW_SHARE, SLOW_FROM = 0.05, 20
 SHARE_OF_ORDINARY = 0.25
 _BATCH = 500
 _ROOM = 0.9
+# What one step of making room deletes at most, in tens of milliseconds: spans that came meanwhile are written before
+# the next.
+_STEP_TRACES, _STEP_BYTES = 1000, 4 * 1024 * 1024
 
 _ORDINARY = "('all', 'sample')"
 
@@ -86,34 +95,67 @@ def delete_expired(connection: sqlite3.Connection, now: float, retention: float)
     return len(rows)
 
 
+def file_bytes(connection: sqlite3.Connection) -> int:
+    """The bytes of the file."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages * size)
+
+
 def used_bytes(connection: sqlite3.Connection) -> int:
     """The bytes of the file that hold something."""
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     (size,) = connection.execute("PRAGMA page_size").fetchone()
-    return int((pages - free) * size)
+    return file_bytes(connection) - int(free * size)
 
 
-def make_room(connection: sqlite3.Connection, limit: int) -> int:
-    """Delete the oldest until nine tenths of the limit are used; each batch is a transaction of its own. How many."""
-    deleted = 0
-    while used_bytes(connection) > limit * _ROOM:
-        ordinary, others = connection.execute(
-            f"SELECT total(bytes) FILTER (WHERE kept IN {_ORDINARY}),"  # noqa: S608
-            f" total(bytes) FILTER (WHERE kept NOT IN {_ORDINARY}) FROM traces"
-        ).fetchone()
-        which = "IN" if ordinary > SHARE_OF_ORDINARY * (ordinary + others) else "NOT IN"
-        rows = connection.execute(
-            f"SELECT id FROM traces WHERE kept {which} {_ORDINARY} ORDER BY first LIMIT ?",  # noqa: S608
-            (_BATCH // 10,),
-        ).fetchall()
-        if not rows:
+def has_room(connection: sqlite3.Connection, limit: int) -> bool:
+    """Whether no more than nine tenths of the limit are used."""
+    return used_bytes(connection) <= limit * _ROOM
+
+
+@dataclass(slots=True)
+class Held:
+    """The bytes of the spans that ordinary traces hold, and the others."""
+
+    ordinary: float
+    others: float
+
+
+def held(connection: sqlite3.Connection) -> Held:
+    """What is held now; this reads the lines of all traces."""
+    ordinary, others = connection.execute(
+        f"SELECT total(bytes) FILTER (WHERE kept IN {_ORDINARY}),"  # noqa: S608
+        f" total(bytes) FILTER (WHERE kept NOT IN {_ORDINARY}) FROM traces"
+    ).fetchone()
+    return Held(ordinary, others)
+
+
+def make_room(connection: sqlite3.Connection, now_held: Held) -> int:
+    """Delete some of the oldest of the kind whose turn it is, within a transaction; how many, 0 where there are none.
+
+    At most 1000, and no more once they held 4 MiB. What they held is taken off `now_held`, so that many steps need one
+    sum.
+    """
+    ordinary = now_held.ordinary > SHARE_OF_ORDINARY * (now_held.ordinary + now_held.others)
+    rows = connection.execute(
+        f"SELECT id, bytes FROM traces WHERE kept {'' if ordinary else 'NOT '}IN {_ORDINARY}"  # noqa: S608
+        " ORDER BY first LIMIT ?",
+        (_STEP_TRACES,),
+    ).fetchall()
+    gone: list[int] = []
+    size = 0
+    for row, of in rows:
+        if gone and size >= _STEP_BYTES:
             break
-        connection.execute("BEGIN IMMEDIATE")
-        _delete(connection, [row for (row,) in rows])
-        connection.execute("COMMIT")
-        deleted += len(rows)
-    return deleted
+        gone.append(row)
+        size += of
+    _delete(connection, gone)
+    if ordinary:
+        now_held.ordinary -= size
+    else:
+        now_held.others -= size
+    return len(gone)
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[int]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from watchkeeper.traces.model import Event, Link, Span, Value
+from watchkeeper.traces.model import Event, Span, Value
+
+if TYPE_CHECKING:
+    from watchkeeper.traces.raw import RawSpan
 
 __all__ = [
     "ATTRIBUTES",
@@ -65,20 +68,20 @@ def _bounded(attributes: dict[str, Value], limit: int) -> tuple[dict[str, Value]
     return found, cut
 
 
-def bounded(span: Span, left_out: int = 0) -> Span:
-    """The span within the limits; `left_out` is what its sender has left out already."""
+def bounded(span: RawSpan, service: str, resource: dict[str, Value], scope: str) -> Span:
+    """The span of a service within the limits; its ids are valid, and its resource is within the limits already."""
     attributes, cut = _bounded(span.attributes, ATTRIBUTES)
-    cut += left_out + max(0, len(span.events) - EVENTS) + max(0, len(span.links) - LINKS)
+    cut += span.left_out + max(0, len(span.events) - EVENTS) + max(0, len(span.links) - LINKS)
     events = []
     for event in span.events[:EVENTS]:
         inner, more = _bounded(event.attributes, 32)
         cut += more
         events.append(Event(max(0, min(event.at, 2**63 - 1)), cut_text(event.name, NAME_LENGTH), inner))
     return Span(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_id=span.parent_id,
-        service=cut_text(span.service, NAME_LENGTH) or "unknown",
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_id.hex() if any(span.parent_id) else "",
+        service=cut_text(service, NAME_LENGTH) or "unknown",
         name=cut_text(span.name, NAME_LENGTH) or "(no name)",
         kind=span.kind,
         start=span.start,
@@ -87,9 +90,9 @@ def bounded(span: Span, left_out: int = 0) -> Span:
         message=cut_text(span.message),
         attributes=attributes,
         events=tuple(events),
-        links=tuple(Link(link.trace_id, link.span_id) for link in span.links[:LINKS]),
-        resource=span.resource,
-        scope=cut_text(span.scope, NAME_LENGTH),
+        links=tuple(span.links[:LINKS]),
+        resource=resource,
+        scope=cut_text(scope, NAME_LENGTH),
         cut=cut,
     )
 

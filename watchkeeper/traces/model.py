@@ -18,7 +18,6 @@ __all__ = [
     "Trace",
     "TraceSummary",
     "Value",
-    "is_trace_id",
 ]
 
 Value = str | int | float | bool
@@ -128,8 +127,3 @@ class Trace:
     def errors(self) -> int:
         """How many spans failed."""
         return sum(span.failed for span in self.spans)
-
-
-def is_trace_id(text: str) -> bool:
-    """Whether a text is a trace id: 32 lower-case hex digits, not all zero."""
-    return len(text) == 32 and all(digit in "0123456789abcdef" for digit in text) and text.strip("0") != ""

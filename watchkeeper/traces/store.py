@@ -18,12 +18,13 @@ from typing import TypeVar
 
 from watchkeeper.clock import Clock, monotonic, now
 from watchkeeper.errors import StoreError
+from watchkeeper.trace_ids import beginning_of, is_trace_id
 from watchkeeper.traces import keeping, reading, schema
-from watchkeeper.traces.errors import TracesOverloaded
+from watchkeeper.traces.errors import TraceNotFound, TracesOverloaded
 from watchkeeper.traces.graph import Edge, edges
-from watchkeeper.traces.model import Span, Trace, TraceSummary, is_trace_id
+from watchkeeper.traces.model import Span, Trace, TraceSummary
 from watchkeeper.traces.reading import Search
-from watchkeeper.traces.writing import write
+from watchkeeper.traces.writing import Written, write
 
 __all__ = ["FILE", "Graph", "Search", "TraceStore"]
 
@@ -39,6 +40,9 @@ _MAX_WAITING_SPANS = 20_000
 _BATCH_SPANS = 5_000
 _WRITE_SECONDS = 20.0
 _UPKEEP_SECONDS = 5.0
+# Between two writes, room is made for a second or so at most.
+_ROOM_STEPS = 20
+_VACUUM_PAGES = 500
 _GRAPH_TRACES = 1000
 
 
@@ -58,7 +62,7 @@ class TraceStore:
 
     `retention` is in seconds, `limit_bytes` bounds the file (its write-ahead log takes up to 16 MiB more), `keep_ratio`
     is the share of ordinary traces that stay when they are ten minutes old. `heard` is given the spans of each request
-    once they are stored.
+    that were stored, once they are: neither those that were refused nor what was sent again.
     """
 
     def __init__(
@@ -77,7 +81,7 @@ class TraceStore:
         self.keep_ratio = keep_ratio
         self._clock = clock
         self._heard = heard
-        self._waiting: queue.SimpleQueue[tuple[Sequence[Span], Future[int]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Sequence[Span], Future[Written]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_spans = 0
         self._counts = dict.fromkeys(("accepted", "refused", "dropped"), 0)
@@ -85,6 +89,9 @@ class TraceStore:
         self._thread: threading.Thread | None = None
         self._graph: tuple[float, tuple[float, float], Graph] | None = None
         self._problem: str | None = None
+        # While room is made: what is held, and the bytes by which the file grew since the last step.
+        self._held: keeping.Held | None = None
+        self._grown = 0
 
     def start(self) -> None:
         """Open the file and write what is added. Raises StoreError."""
@@ -115,19 +122,29 @@ class TraceStore:
             if self._waiting_spans and self._waiting_spans + len(spans) > _MAX_WAITING_SPANS:
                 raise TracesOverloaded(f"{self._waiting_spans} spans wait to be written: send these again later")
             self._waiting_spans += len(spans)
-        written: Future[int] = Future()
+        written: Future[Written] = Future()
         self._waiting.put((spans, written))
         try:
-            refused = written.result(_WRITE_SECONDS)
+            found = written.result(_WRITE_SECONDS)
         except TimeoutError:
+            # They may be written yet, and are known already when they are sent again: they are counted then.
+            written.add_done_callback(self._written_late)
             raise TracesOverloaded(
                 f"the disk took longer than {_WRITE_SECONDS:.0f} s: send these again later"
             ) from None
+        self._written(found)
+        return found.refused
+
+    def _written(self, found: Written) -> None:
         with self._lock:
-            self._counts["accepted"] += len(spans) - refused
-            self._counts["refused"] += refused
-        self._heard(spans)
-        return refused
+            self._counts["accepted"] += len(found.stored)
+            self._counts["refused"] += found.refused
+        if found.stored:
+            self._heard(found.stored)
+
+    def _written_late(self, written: Future[Written]) -> None:
+        if written.exception() is None:
+            self._written(written.result())
 
     def refuse(self, spans: int) -> None:
         """Count spans that were refused before they came here."""
@@ -140,11 +157,21 @@ class TraceStore:
             return None
         return self._read(lambda connection: reading.read_trace(connection, trace_id))
 
-    def find(self, prefix: str) -> list[str]:
-        """At most ten ids that begin with `prefix`. Raises StoreError."""
-        if not prefix or len(prefix) > 32 or any(digit not in "0123456789abcdef" for digit in prefix):
-            return []
-        return self._read(lambda connection: reading.find(connection, prefix))
+    def resolve(self, text: str) -> str:
+        """The id of the trace that a text means: all of it, with or without dashes, or its beginning.
+
+        Raises TraceNotFound where none or several begin so, StoreError.
+        """
+        prefix = beginning_of(text)
+        found = self._read(lambda connection: reading.find(connection, prefix, 2)) if prefix else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise TraceNotFound(f"more than one trace begins with {prefix}: give more of the id")
+        raise TraceNotFound(
+            f"there is no trace {text[:40]} here: it is older than what is kept, was not drawn as a sample, or has not "
+            "arrived"
+        )
 
     def summaries(self, trace_ids: Sequence[str]) -> list[TraceSummary]:
         """Those of the traces (at most 500 ids) that are kept, in the order of the ids. Raises StoreError."""
@@ -201,19 +228,18 @@ class TraceStore:
     def _run(self) -> None:
         due = monotonic() + _UPKEEP_SECONDS
         while True:
-            try:
-                found = self._waiting.get(timeout=max(0.0, due - monotonic()))
-            except queue.Empty:
-                self._attempt(self._upkeep)
-                due = monotonic() + _UPKEEP_SECONDS
-                continue
-            if found is None or not self._write_batch(found):
-                return
+            # Room is made in steps: what came meanwhile is written between two of them.
+            wait = max(0.0, due - monotonic()) if self._held is None else 0.0
+            with suppress(queue.Empty):
+                found = self._waiting.get(timeout=wait)
+                if found is None or not self._write_batch(found):
+                    return
             if monotonic() >= due:
                 self._attempt(self._upkeep)
                 due = monotonic() + _UPKEEP_SECONDS
+            self._attempt(self._make_room)
 
-    def _write_batch(self, first: tuple[Sequence[Span], Future[int]]) -> bool:
+    def _write_batch(self, first: tuple[Sequence[Span], Future[Written]]) -> bool:
         """Write what waits in one transaction: one sync for all of it. False when the end was among it."""
         batch, size, more = [first], len(first[0]), True
         while size < _BATCH_SPANS and more:
@@ -229,7 +255,9 @@ class TraceStore:
         try:
             with self._transaction() as connection:
                 at = self._clock()
-                refused = [write(connection, spans, at) for spans, _ in batch]
+                before = keeping.used_bytes(connection)
+                results = [write(connection, spans, at) for spans, _ in batch]
+                self._grown += keeping.used_bytes(connection) - before
         except Exception as error:  # noqa: BLE001  whatever it is, the senders are told and keep their spans
             self._problem = " ".join(str(error).split())
             _log.error("spans cannot be written: %s", self._problem)
@@ -237,11 +265,10 @@ class TraceStore:
                 written.set_exception(StoreError(f"the trace store cannot be written: {self._problem}"))
         else:
             self._problem = None
-            for (_, written), number in zip(batch, refused, strict=True):
-                written.set_result(number)
+            for (_, written), result in zip(batch, results, strict=True):
+                written.set_result(result)
         with self._lock:
             self._waiting_spans -= size
-        self._attempt(self._make_room)
         return more
 
     def _attempt(self, work: Callable[[], None]) -> None:
@@ -256,14 +283,36 @@ class TraceStore:
             dropped = keeping.delete_expired(connection, at, self.retention)
             dropped += keeping.judge(connection, at, self.keep_ratio)
         self._dropped(dropped)
-        self._make_room()
+        if self._held is not None:
+            # What was judged is of another kind now, and what came meanwhile was not counted.
+            self._held = keeping.held(self._open())
 
     def _make_room(self) -> None:
+        """Make some room where there is too little; `_held` is None again once there is enough."""
         connection = self._open()
-        if keeping.used_bytes(connection) > self.limit_bytes * 0.95:
-            self._dropped(keeping.make_room(connection, self.limit_bytes))
+        held, self._held = self._held, None  # a step that fails is the last one until the next write or upkeep
+        grown, self._grown = self._grown, 0
+        if held is None:
+            within = keeping.file_bytes(connection) <= self.limit_bytes
+            if within and keeping.used_bytes(connection) <= self.limit_bytes * 0.95:
+                return
+            held = keeping.held(connection)
+        if not keeping.has_room(connection, self.limit_bytes):
+            # More than was written meanwhile, or a busy store would grow without end.
+            enough = keeping.used_bytes(connection) - 2 * grown
+            for _ in range(_ROOM_STEPS):
+                with self._transaction():
+                    dropped = keeping.make_room(connection, held)
+                self._dropped(dropped)
+                if not dropped:
+                    return
+                if keeping.used_bytes(connection) <= enough or keeping.has_room(connection, self.limit_bytes):
+                    break
+            self._held = held
+        elif (before := keeping.file_bytes(connection)) > self.limit_bytes:
             # Free pages are used again; the file only shrinks when it has been allowed to be larger.
-            connection.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+            connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+            self._held = held if keeping.file_bytes(connection) < before else None
 
     def _dropped(self, number: int) -> None:
         if number:

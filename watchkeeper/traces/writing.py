@@ -6,12 +6,13 @@ import hashlib
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from watchkeeper.traces.model import Span
 
-__all__ = ["MAX_TRACE_SPANS", "pack", "unpack", "write"]
+__all__ = ["MAX_TRACE_SPANS", "Written", "pack", "unpack", "write"]
 
 MAX_TRACE_SPANS = 10_000
 """Spans of one trace; more are refused: a loop that never ends is one trace, and would take all the room."""
@@ -31,27 +32,40 @@ def unpack(data: bytes) -> list[Span]:
     return _decoder.decode(zlib.decompress(data))
 
 
-def write(connection: sqlite3.Connection, spans: Iterable[Span], at: float) -> int:
-    """Write the spans of one request within a transaction of the caller's; how many were refused."""
+class Written(NamedTuple):
+    """The spans of a request that were stored, and how many were refused; what was there already is neither."""
+
+    stored: Sequence[Span]
+    refused: int
+
+
+def write(connection: sqlite3.Connection, spans: Iterable[Span], at: float) -> Written:
+    """Write the spans of one request within a transaction of the caller's."""
     traces: dict[str, list[Span]] = {}
     for span in spans:
         traces.setdefault(span.trace_id, []).append(span)
-    return sum(_write_trace(connection, bytes.fromhex(trace_id), found, at) for trace_id, found in traces.items())
+    stored: list[Span] = []
+    refused = 0
+    for trace_id, found in traces.items():
+        written = _write_trace(connection, bytes.fromhex(trace_id), found, at)
+        stored += written.stored
+        refused += written.refused
+    return Written(stored, refused)
 
 
-def _write_trace(connection: sqlite3.Connection, trace_id: bytes, spans: list[Span], at: float) -> int:
+def _write_trace(connection: sqlite3.Connection, trace_id: bytes, spans: list[Span], at: float) -> Written:
     known = connection.execute("SELECT id, spans FROM traces WHERE trace = ?", (trace_id,)).fetchone()
     digest = hashlib.blake2b("".join(sorted(f"{s.span_id}{s.kind}" for s in spans)).encode(), digest_size=8).digest()
     if known is not None:
         there = connection.execute("SELECT 1 FROM chunks WHERE trace = ? AND digest = ?", (known[0], digest))
         if there.fetchone() is not None:
-            return 0  # the answer to the first attempt was lost on the way
+            return Written((), 0)  # the answer to the first attempt was lost on the way
     room = MAX_TRACE_SPANS - (0 if known is None else known[1])
     refused = max(0, len(spans) - room)
     if refused:
         spans = spans[: len(spans) - refused]
         if not spans:
-            return refused
+            return Written((), refused)
     data = pack(spans)
     row = _upsert_trace(connection, trace_id, spans, len(data), at)
     connection.execute("INSERT INTO chunks (trace, digest, data) VALUES (?, ?, ?)", (row, digest, data))
@@ -60,7 +74,7 @@ def _write_trace(connection: sqlite3.Connection, trace_id: bytes, spans: list[Sp
         services.setdefault(span.service, []).append(span)
     for service, found in services.items():
         _upsert_visit(connection, row, service, found)
-    return refused
+    return Written(spans, refused)
 
 
 def _upsert_trace(connection: sqlite3.Connection, trace_id: bytes, spans: list[Span], size: int, at: float) -> int:

@@ -12,20 +12,17 @@ import click
 
 from watchkeeper.app.load import load_settings
 from watchkeeper.durations import parse_duration
-from watchkeeper.errors import DefinitionError, SettingsError, StoreError, WatchkeeperError
+from watchkeeper.errors import DefinitionError, SettingsError, StoreError
 from watchkeeper.settings import Settings
-from watchkeeper.traces import Search, Trace, TraceStore, TraceSummary, waterfall
+from watchkeeper.trace_ids import beginning_of
+from watchkeeper.traces import Search, Trace, TraceNotFound, TraceStore, TraceSummary, waterfall
 from watchkeeper.traces.store import FILE
 from watchkeeper.traces.wire import summary_from_json, summary_to_json, trace_from_json, trace_to_json
 
-__all__ = ["TraceNotFound", "command"]
+__all__ = ["command"]
 
 _SECONDS = 10.0
 _LIST = "`watchkeeper trace --slow` and `--errors` list what there is"
-
-
-class TraceNotFound(WatchkeeperError):  # noqa: N818  it says what happened
-    """No trace, or more than one, is what was asked for."""
 
 
 class _Source(Protocol):
@@ -40,11 +37,10 @@ class _File:
         self._store = TraceStore(directory / FILE)
 
     def trace(self, wanted: str) -> Trace:
-        found = self._store.find(wanted)
-        if len(found) != 1:
-            what = f"{len(found)} or more traces begin with" if found else "there is no trace"
-            raise TraceNotFound(f"{self._store.path}: {what} {wanted}: {_LIST}")
-        trace = self._store.trace(found[0])
+        try:
+            trace = self._store.trace(self._store.resolve(wanted))
+        except TraceNotFound as error:
+            raise TraceNotFound(f"{self._store.path}: {error}: {_LIST}") from None
         if trace is None:
             raise TraceNotFound(f"{self._store.path}: there is no trace {wanted} any more")
         return trace
@@ -149,7 +145,8 @@ def command(
     listing = slow or errors or service or operation or longer or since
     if id is not None and listing:
         raise click.UsageError("give an ID, or what to list, not both")
-    if id is not None and not _is_hex(id):
+    wanted = beginning_of(id or "")
+    if id is not None and not wanted:
         raise click.UsageError(f"{id!r} is no trace id: it is 32 hex digits, or what they begin with")
     asked = Search(
         service=service,
@@ -162,14 +159,9 @@ def command(
     )
     settings = load_settings(config)
     if id is not None:
-        wanted = id.lower()
         _show(_ask(settings, url, data, lambda source: source.trace(wanted)), as_json, spans)
         return 0
     return _list(_ask(settings, url, data, lambda source: source.search(asked)), as_json)
-
-
-def _is_hex(text: str) -> bool:
-    return 0 < len(text) <= 32 and all(digit in "0123456789abcdefABCDEF" for digit in text)
 
 
 def _duration(text: str | None, option: str) -> float | None:
