@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
+from collectors.host_files import Files, Found, net_dev, pressure
 from watchkeeper.clock import now
-from watchkeeper.signals import Signal
 from watchkeeper.systems import container as s
 
-__all__ = ["Cgroup", "Found", "network"]
+__all__ = ["Cgroup", "network"]
 
-Found = Iterator[tuple[Signal, tuple[str, ...], float]]
-"""Samples: signal, label values in the order of its labels, value."""
-
+_MACHINE = Files("/", keep=0)
 _MICRO = 1e-6
 _CPU = (
     ("user_usec", s.CONTAINER_CPU_USER_SECONDS_TOTAL, _MICRO),
@@ -45,14 +42,16 @@ class Cgroup:
     """One directory of the tree. `labels` are its id and name; `devices` remembers what numbers of disks are called."""
 
     def __init__(self, path: str, labels: tuple[str, str], devices: dict[str, str]) -> None:
-        self._path = path
+        # Containers come and go: what is kept open of one that is gone would be in the way of the next. A limit that
+        # is `max` is no number.
+        self._files = Files(path, keep=0)
         self._labels = labels
         self._devices = devices
 
     def read(self) -> Found:
         """All that it says; nothing when it ends meanwhile."""
         try:
-            made = os.stat(self._path).st_ctime  # noqa: PTH116  texts all the way
+            made = os.stat(self._files.root).st_ctime  # noqa: PTH116  texts all the way
         except OSError:
             return
         yield s.CONTAINER_START_TIME_SECONDS, self._labels, made
@@ -63,42 +62,26 @@ class Cgroup:
         yield from self._disks()
         yield from self._pressure()
 
-    def _text(self, file: str) -> str | None:
-        try:
-            with open(f"{self._path}/{file}", "rb", buffering=0) as opened:  # noqa: PTH123
-                return opened.read().decode(errors="replace")
-        except OSError:
-            return None
-
-    def _number(self, file: str) -> float | None:
-        """The number in a file; None when it cannot be read, or says `max`: there is no limit."""
-        text = self._text(file)
-        return float(text) if text is not None and text.strip().isdigit() else None
-
-    def _table(self, file: str) -> dict[str, float]:
-        rows = [line.split() for line in (self._text(file) or "").splitlines()]
-        return {row[0]: float(row[1]) for row in rows if len(row) == 2}
-
     def _processor(self) -> Found:
-        stat = self._table("cpu.stat")
+        stat = self._files.table("cpu.stat")
         if "usage_usec" in stat:
             yield s.CONTAINER_CPU_USAGE_SECONDS_TOTAL, ("total", *self._labels), stat["usage_usec"] * _MICRO
         for key, signal, factor in _CPU:
             if key in stat:
                 yield signal, self._labels, stat[key] * factor
-        quota, _, period = (self._text("cpu.max") or "").strip().partition(" ")
+        quota, _, period = (self._files.word("cpu.max") or "").partition(" ")
         if period.isdigit():
             yield s.CONTAINER_SPEC_CPU_PERIOD, self._labels, float(period)
         if quota.isdigit():
             yield s.CONTAINER_SPEC_CPU_QUOTA, self._labels, float(quota)
-        weight = self._number("cpu.weight")
+        weight = self._files.number("cpu.weight")
         if weight is not None:
             # The way back from systemd's and the runtimes' conversion of shares (2 to 262144) to weights (1 to 10000).
             yield s.CONTAINER_SPEC_CPU_SHARES, self._labels, float(int(2 + (weight - 1) * 262_142 / 9_999))
 
     def _memory(self) -> Found:
         labels = self._labels
-        used, stat = self._number("memory.current"), self._table("memory.stat")
+        used, stat = self._files.number("memory.current"), self._files.table("memory.stat")
         if used is not None:
             yield s.CONTAINER_MEMORY_USAGE_BYTES, labels, used
             if "inactive_file" in stat:
@@ -109,14 +92,14 @@ class Cgroup:
         for key in ("pgfault", "pgmajfault"):
             if key in stat:
                 yield s.CONTAINER_MEMORY_FAILURES_TOTAL, (key, *labels, "hierarchy"), stat[key]
-        events = self._table("memory.events")
+        events = self._files.table("memory.events")
         if "oom_kill" in events:
             yield s.CONTAINER_OOM_EVENTS_TOTAL, labels, events["oom_kill"]
             yield s.CONTAINER_MEMORY_FAILCNT, labels, events.get("max", 0.0)
-        limit, swap_limit = self._number("memory.max"), self._number("memory.swap.max")
+        limit, swap_limit = self._files.number("memory.max"), self._files.number("memory.swap.max")
         for signal, value in (
-            (s.CONTAINER_MEMORY_SWAP, self._number("memory.swap.current")),
-            (s.CONTAINER_MEMORY_MAX_USAGE_BYTES, self._number("memory.peak")),
+            (s.CONTAINER_MEMORY_SWAP, self._files.number("memory.swap.current")),
+            (s.CONTAINER_MEMORY_MAX_USAGE_BYTES, self._files.number("memory.peak")),
             (s.CONTAINER_SPEC_MEMORY_LIMIT_BYTES, limit),
         ):
             if value is not None:
@@ -125,16 +108,16 @@ class Cgroup:
             yield s.CONTAINER_SPEC_MEMORY_SWAP_LIMIT_BYTES, labels, limit + swap_limit
 
     def _processes(self) -> Found:
-        processes = self._text("cgroup.procs")
+        processes = self._files.word("cgroup.procs")
         if processes is not None:
-            yield s.CONTAINER_PROCESSES, self._labels, float(processes.count("\n"))
+            yield s.CONTAINER_PROCESSES, self._labels, float(len(processes.split()))
         for file, signal in (("pids.current", s.CONTAINER_THREADS), ("pids.max", s.CONTAINER_THREADS_MAX)):
-            value = self._number(file)
+            value = self._files.number(file)
             if value is not None:
                 yield signal, self._labels, value
 
     def _disks(self) -> Found:
-        for line in (self._text("io.stat") or "").splitlines():
+        for line in (self._files.word("io.stat") or "").splitlines():
             number, *fields = line.split()
             found = dict(field.partition("=")[::2] for field in fields)
             labels = (self._device(number), *self._labels)
@@ -147,21 +130,15 @@ class Cgroup:
         known = self._devices.get(number)
         if known is None:
             known = number
-            try:
-                with open(f"/sys/dev/block/{number}/uevent", encoding="utf-8") as file:  # noqa: PTH123
-                    for line in file:
-                        if line.startswith("DEVNAME="):
-                            known = "/dev/" + line[8:].strip()
-            except OSError:
-                pass
+            for line in (_MACHINE.word(f"sys/dev/block/{number}/uevent") or "").splitlines():
+                if line.startswith("DEVNAME="):
+                    known = "/dev/" + line[8:].strip()
             self._devices[number] = known
         return known
 
     def _pressure(self) -> Found:
         for resource, waiting, stalled in _PRESSURE:
-            for line in (self._text(f"{resource}.pressure") or "").splitlines():
-                kind, *_, total = line.split()
-                seconds = float(total.removeprefix("total=")) * _MICRO
+            for kind, seconds in pressure(self._files.word(f"{resource}.pressure") or ""):
                 yield (waiting if kind == "some" else stalled), self._labels, seconds
 
 
@@ -177,18 +154,8 @@ _TRAFFIC = (
 )
 
 
-def network(labels: tuple[str, str], file: str = "/proc/net/dev") -> Found:
+def network(labels: tuple[str, str]) -> Found:
     """What the network of this process, and so of its pod, carried; without the loopback."""
-    try:
-        with open(file, encoding="utf-8") as opened:  # noqa: PTH123
-            lines = opened.readlines()[2:]
-    except OSError:
-        return
-    for line in lines:
-        interface, _, rest = line.rpartition(":")
-        interface = interface.strip()
-        if interface == "lo":
-            continue
-        values = rest.split()
+    for interface, words in net_dev(_MACHINE.word("proc/net/dev") or ""):
         for column, signal in _TRAFFIC:
-            yield signal, (labels[0], interface, labels[1]), float(values[column])
+            yield signal, (labels[0], interface, labels[1]), float(words[column])

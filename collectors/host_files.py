@@ -1,4 +1,4 @@
-"""Host: the files of the kernel, kept open.
+"""Host: the files of the kernel, kept open, and the formats that more than one part of a collector reads.
 
 To open a file of /proc costs more than to read it. A kept descriptor gives the present contents when it is read from
 its beginning again.
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from watchkeeper.signals import Signal
 
-__all__ = ["Files", "Found", "Source"]
+__all__ = ["LOOPBACK", "Files", "Found", "Source", "net_dev", "pressure", "single"]
 
 Found = Iterator[tuple[Signal, tuple[str, ...], float]]
 """Samples: signal, label values in the order of its labels, value."""
+
+LOOPBACK = "lo"
 
 _CHUNK = 64 * 1024
 # A machine with hundreds of network devices has thousands of small files: the rest is opened anew each time.
@@ -33,10 +35,11 @@ class Source:
 
 
 class Files:
-    """Reads files below a root. The paths are relative; used by one thread."""
+    """Reads files below a root, and keeps at most `keep` of them open. The paths are relative; used by one thread."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, keep: int = _KEPT) -> None:
         self.root = root.rstrip("/")
+        self._keep = keep
         self._open: dict[str, int] = {}
 
     def text(self, path: str) -> str:
@@ -48,7 +51,7 @@ class Files:
             except OSError:  # a device that went away, and perhaps came back under the same name
                 os.close(self._open.pop(path))
         descriptor = os.open(f"{self.root}/{path}", os.O_RDONLY | os.O_CLOEXEC)
-        keep = len(self._open) < _KEPT
+        keep = len(self._open) < self._keep
         try:
             text = _read(descriptor)
         except OSError:
@@ -78,6 +81,11 @@ class Files:
         except ValueError:
             return None
 
+    def table(self, path: str) -> dict[str, float]:
+        """The lines of a key and a number; none when the file cannot be read."""
+        rows = [line.split() for line in (self.word(path) or "").splitlines()]
+        return {row[0]: float(row[1]) for row in rows if len(row) == 2}
+
     def names(self, path: str) -> list[str]:
         """The sorted names in a directory; none when it cannot be read."""
         try:
@@ -91,6 +99,31 @@ class Files:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._open.clear()
+
+
+def single(path: str, signal: Signal) -> Source:
+    """A file that is one number."""
+
+    def parse(text: str) -> Found:
+        yield signal, (), float(text)
+
+    return Source(path, parse)
+
+
+def pressure(text: str) -> Iterator[tuple[str, float]]:
+    """Pressure stall information: `some` or `full`, and for how many seconds in all."""
+    for line in text.splitlines():
+        kind, *_, total = line.split()
+        yield kind, float(total.removeprefix("total=")) / 1e6
+
+
+def net_dev(text: str) -> Iterator[tuple[str, list[str]]]:
+    """/proc/net/dev without the loopback: device and its sixteen numbers, of what was received and then transmitted."""
+    for line in text.splitlines()[2:]:
+        device, _, rest = line.rpartition(":")
+        device = device.strip()
+        if device != LOOPBACK:
+            yield device, rest.split()
 
 
 def _read(descriptor: int) -> str:

@@ -55,8 +55,8 @@ class Hardware:
 
     def _chip(self, path: str) -> None:
         files = self._files
-        chip = _chip_name(files.root, path)
-        name = files.word(f"{path}/name")
+        name = files.word(f"{path}/name") or ""
+        chip = _chip_name(files.root, path, name)
         if name:
             self._constants.append((d.NODE_HWMON_CHIP_NAMES, (chip, _clean(name))))
         for place in (path, f"{path}/device"):  # old drivers keep their files in the device
@@ -81,18 +81,14 @@ def _clean(name: str) -> str:
     return _DIRTY.sub("_", name.lower()).strip("_")
 
 
-def _chip_name(root: str, path: str) -> str:
+def _chip_name(root: str, path: str, name: str) -> str:
     """A name that stays over restarts: bus and device, where the chip has one."""
     link = f"{root}/{path}/device"
     if os.path.exists(link):  # noqa: PTH110  texts all the way
         bus, device = os.path.realpath(link).split("/")[-2:]
         return "_".join(filter(None, (_clean(bus), _clean(device))))
     own = os.path.basename(os.path.realpath(f"{root}/{path}"))  # noqa: PTH119
-    try:
-        with open(f"{root}/{path}/name", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return _clean(file.read()) or _clean(own)
-    except OSError:
-        return _clean(own)
+    return _clean(name) or _clean(own)
 
 
 def _numbered(files: Files, path: str, prefix: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Callable
 
-from collectors.host_files import Files, Found, Source
+from collectors.host_files import Files, Found, Source, pressure, single
 from watchkeeper.clock import now
 from watchkeeper.signals import Signal
 from watchkeeper.systems import host_signals as s
@@ -72,11 +72,10 @@ def _pressure(waiting: Signal, stalled: Signal | None) -> Callable[[str], Found]
     signals = {"some": waiting, "full": stalled}
 
     def parse(text: str) -> Found:
-        for line in text.splitlines():
-            words = line.split()
-            signal = signals.get(words[0])
+        for kind, seconds in pressure(text):
+            signal = signals.get(kind)
             if signal is not None:
-                yield signal, (), float(words[-1].removeprefix("total=")) / 1e6
+                yield signal, (), seconds
 
     return parse
 
@@ -107,13 +106,6 @@ def _softnet(text: str) -> Found:
         yield s.NODE_SOFTNET_TIMES_SQUEEZED_TOTAL, cpu, float(int(words[2], 16))
 
 
-def _single(signal: Signal) -> Callable[[str], Found]:
-    def parse(text: str) -> Found:
-        yield signal, (), float(text)
-
-    return parse
-
-
 KERNEL_SOURCES = (
     Source("proc/stat", _stat, required=True),
     Source("proc/loadavg", _loadavg),
@@ -131,8 +123,8 @@ KERNEL_SOURCES = (
     Source("proc/sys/fs/file-nr", _file_nr),
     Source("proc/schedstat", _schedstat),
     Source("proc/net/softnet_stat", _softnet),
-    Source("proc/sys/kernel/random/entropy_avail", _single(s.NODE_ENTROPY_AVAILABLE_BITS)),
-    Source("proc/sys/kernel/random/poolsize", _single(s.NODE_ENTROPY_POOL_SIZE_BITS)),
+    single("proc/sys/kernel/random/entropy_avail", s.NODE_ENTROPY_AVAILABLE_BITS),
+    single("proc/sys/kernel/random/poolsize", s.NODE_ENTROPY_POOL_SIZE_BITS),
 )
 
 _CLOCKS = "sys/devices/system/clocksource"

@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
-from collectors.host_files import Files, Found, Source
+from collectors.host_files import LOOPBACK, Files, Found, Source, net_dev, single
 from watchkeeper.signals import Signal
 from watchkeeper.systems import host_devices as d
 from watchkeeper.systems import host_signals as s
 
 __all__ = ["NETWORK_SOURCES", "network_devices"]
 
-_LOOPBACK = "lo"
-
 
 def _net_dev(text: str) -> Found:
-    for line in text.splitlines()[2:]:
-        device, _, rest = line.rpartition(":")
-        labels = (device.strip(),)
-        if labels[0] == _LOOPBACK:
-            continue
-        for signal, word in zip(d.NETDEV, rest.split(), strict=False):
+    for device, words in net_dev(text):
+        labels = (device,)
+        for signal, word in zip(d.NETDEV, words, strict=False):
             yield signal, labels, float(word)
 
 
@@ -103,13 +98,6 @@ def _conntrack_stat(text: str) -> Found:
             yield s.CONNTRACK[name], (), float(sum(int(row[place], 16) for row in rows))
 
 
-def _single(path: str, signal: Signal) -> Source:
-    def parse(text: str) -> Found:
-        yield signal, (), float(text)
-
-    return Source(path, parse)
-
-
 NETWORK_SOURCES = (
     Source("proc/net/dev", _net_dev),
     Source("proc/net/netstat", _netstat),
@@ -120,8 +108,8 @@ NETWORK_SOURCES = (
     _queues("v4"),
     _queues("v6"),
     Source("proc/net/arp", _arp),
-    _single("proc/sys/net/netfilter/nf_conntrack_count", s.NODE_NF_CONNTRACK_ENTRIES),
-    _single("proc/sys/net/netfilter/nf_conntrack_max", s.NODE_NF_CONNTRACK_ENTRIES_LIMIT),
+    single("proc/sys/net/netfilter/nf_conntrack_count", s.NODE_NF_CONNTRACK_ENTRIES),
+    single("proc/sys/net/netfilter/nf_conntrack_max", s.NODE_NF_CONNTRACK_ENTRIES_LIMIT),
     Source("proc/net/stat/nf_conntrack", _conntrack_stat),
 )
 
@@ -149,7 +137,7 @@ def network_devices(files: Files) -> Found:
             yield signal, labels, value
         words = [files.word(f"{base}/{name}") or "" for name in ("address", "broadcast", "duplex", "ifalias")]
         yield d.NODE_NETWORK_INFO, (words[0], words[1], device, words[2], words[3], state), 1.0
-        if device != _LOOPBACK:
+        if device != LOOPBACK:
             dropped = files.number(f"{base}/statistics/rx_nohandler")
             if dropped is not None:
                 yield d.NODE_NETWORK_RECEIVE_NOHANDLER_TOTAL, labels, dropped

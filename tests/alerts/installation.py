@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +54,20 @@ class Installation:
     def enter(self, context: AbstractContextManager[_T]) -> _T:
         """Start something that the end of the test stops."""
         return self.stack.enter_context(context)
+
+    def use(self, what: Callable[[], object]) -> None:
+        """Do something twice a second from now on, so that a server has work of which there are rates."""
+        done = threading.Event()
+
+        def work() -> None:
+            while not done.wait(0.5):
+                with suppress(OSError):  # what it fails to do is missed by those who look for its rates
+                    what()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self.stack.callback(thread.join, 10)
+        self.stack.callback(done.set)
 
     def scrape(self, job: str, *addresses: str, system: str = "", **fields: Any) -> None:
         """Have HOST:PORT scraped under the name of a job, by default that of its system."""
@@ -104,6 +120,7 @@ def start_base(here: Installation) -> None:
     cache = here.enter(redis.run(settings={"maxmemory": "64mb"}))
     replica = here.enter(redis.run(replica_of=cache))
     sentinel = here.enter(redis.run_sentinel(cache))
+    here.use(lambda: cache.command("GET", "nothing"))
     # Sensors and memory with error correction, which the machine of the test may not have.
     tree = here.directory / "machine"
     build_tree(tree)

@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from examples.servers.process import ServerProcess
 from tests.alerts.installation import Installation
 from tests.collectors.helpers import target
+from tests.collectors.mongodb_wire import SERVER, wire
 from tests.collectors.probing import RECORDS
 from tests.collectors.test_container import LIMITED
 from tests.collectors.test_elasticsearch import EVERYTHING, cluster
-from tests.collectors.test_mongodb import RecordedDriver
 from tests.collectors.test_pinecone import pinecone
 from tests.conftest import need
 from tests.servers import alertmanager, dns, falkordb, free_port, http, nginx, rabbitmq, tls, victoriametrics
@@ -83,9 +82,11 @@ def _probes(here: Installation) -> Iterator[Target]:
 
 def _servers(here: Installation) -> Iterator[Target]:
     web = here.enter(nginx.run())
+    here.use(lambda: http.get_text(web.url))
     yield target("web", "nginx", web.status_url)
     graph = here.enter(falkordb.run())
     graph.command("GRAPH.QUERY", "places", "UNWIND range(1, 20000) AS i CREATE (:P {i: i, t: toString(i)})")
+    here.use(lambda: graph.command("GRAPH.QUERY", "places", "MATCH (p:P {i: 7}) RETURN p.t"))
     yield target("graph", "falkordb", graph.url, options={"memory": True})
     yield target("graph-redis", "redis", graph.url)
 
@@ -94,10 +95,8 @@ def _recorded(here: Installation) -> Iterator[Target]:
     """Services that cannot run here, played from what was recorded of them."""
     search = here.enter(stub(cluster()))
     yield target("search", "elasticsearch", search.url, options={"collect": EVERYTHING})
-    # The driver is the one part of the collector that needs a server.
-    patch = here.enter(pytest.MonkeyPatch.context())
-    patch.setattr("collectors.mongodb.PymongoDriver", lambda target: RecordedDriver())
-    yield target("documents", "mongodb", "mongodb://recorded:27017", options={"collections": ["local.oplog.rs"]})
+    documents = here.enter(wire(answers=SERVER))
+    yield target("documents", "mongodb", documents.url, options={"collections": ["local.oplog.rs"]})
     for version in ("4.4", "5.11"):
         page = here.enter(stub({"/metrics": recorded(f"neo4j/neo4j-{version}.prom")}))
         yield target(f"graph-{version}", "neo4j", f"{page.url}/metrics")

@@ -5,21 +5,46 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from collectors.description import Collector
 from collectors.exposition import Parser
 from collectors.families import Family
+from watchkeeper.clock import monotonic
 from watchkeeper.settings import Target
 from watchkeeper.signals import Signal
 
-__all__ = ["Application", "application", "by_name", "check_declared", "compare", "parsed", "silent_port", "target"]
+__all__ = [
+    "Application",
+    "application",
+    "by_name",
+    "check_declared",
+    "check_emitted",
+    "compare",
+    "names_of",
+    "parsed",
+    "read_once",
+    "silent_port",
+    "target",
+    "value_of",
+]
 
 
 def target(name: str, system: str, url: str = "", **fields: object) -> Target:
     """A target with some fields set."""
     return Target(name=name, system=system, url=url, **fields)  # type: ignore[arg-type]
+
+
+def read_once(collector: Collector, one: Target, seconds: float = 5.0) -> Sequence[Family]:
+    """What a session says that is opened for one reading."""
+    session = collector.open(one)
+    try:
+        return session.read(monotonic() + seconds)
+    finally:
+        session.close()
 
 
 def parsed(text: str | bytes) -> dict[str, Family]:
@@ -28,28 +53,56 @@ def parsed(text: str | bytes) -> dict[str, Family]:
 
 
 def by_name(families: Iterable[Family]) -> dict[str, Family]:
-    """Families by name."""
-    return {family.name: family for family in families}
+    """The families of one reading by name; each may come once."""
+    found: dict[str, Family] = {}
+    for family in families:
+        assert family.name not in found, f"{family.name} comes twice"
+        found[family.name] = family
+    return found
+
+
+def names_of(families: Iterable[Family]) -> set[str]:
+    """The families of one reading that have a sample."""
+    return {name for name, one in by_name(families).items() if one.points}
+
+
+def value_of(families: Iterable[Family], metric: str, /, **labels: str) -> float:
+    """The first sample of a family that has these labels, beside others."""
+    return next(value for _, pairs, value in by_name(families)[metric].points if labels.items() <= dict(pairs).items())
 
 
 def check_declared(families: Iterable[Family], signals: Iterable[Signal], open_prefixes: tuple[str, ...] = ()) -> None:
-    """Everything emitted is declared with kind and labels, or has one of the `open_prefixes` of its system; everything
-    declared is emitted or says `requires`.
+    """One reading is as `check_emitted` has it, and everything declared is emitted or says `requires`."""
+    declared = tuple(signals)
+    emitted = check_emitted(families, declared, open_prefixes)
+    missing = {signal.name for signal in declared if signal.requires is None} - emitted
+    assert not missing, sorted(missing)
+
+
+def check_emitted(
+    families: Iterable[Family], signals: Iterable[Signal], open_prefixes: tuple[str, ...] = ()
+) -> frozenset[str]:
+    """Everything that one reading emits is declared with kind and labels, or has one of the `open_prefixes` of its
+    system, and no series comes twice; gives the declared names that it emits.
     """
     declared = {signal.name: signal for signal in signals}
-    emitted = by_name(family for family in families if family.points)
+    emitted = {name: family for name, family in by_name(families).items() if family.points}
+    for family in emitted.values():
+        series = Counter((name, frozenset(pairs)) for name, pairs, _ in family.points)
+        twice = [one for one, times in series.items() if times > 1]
+        assert not twice, f"{twice} come twice"
     opened = {name for name in emitted.keys() - declared.keys() if name.startswith(open_prefixes)}
     emitted = {name: family for name, family in emitted.items() if name not in opened}
-    assert not emitted.keys() - declared.keys()
-    missing = {name for name, signal in declared.items() if signal.requires is None} - emitted.keys()
-    assert not missing
+    unknown = emitted.keys() - declared.keys()
+    assert not unknown, sorted(unknown)
     for name, family in emitted.items():
         signal = declared[name]
-        assert family.kind == (signal.exposed_as or ("gauge" if signal.kind == "info" else signal.kind))
+        assert family.kind == (signal.exposed_as or ("gauge" if signal.kind == "info" else signal.kind)), name
         suffixes, own = _DISTRIBUTIONS.get(family.kind, ((), ""))
         for point_name, pairs, _ in family.points:
-            assert point_name == name or point_name.removeprefix(name) in suffixes
-            assert tuple(label for label, _ in pairs if label != own) == signal.labels
+            assert point_name == name or point_name.removeprefix(name) in suffixes, point_name
+            assert tuple(label for label, _ in pairs if label != own) == signal.labels, (name, pairs)
+    return frozenset(emitted)
 
 
 # What the samples of a distribution add to its name, and the label that they have beside its own.
@@ -59,8 +112,9 @@ _DISTRIBUTIONS = {"histogram": (("_bucket", "_count", "_sum"), "le"), "summary":
 def compare(ours: Iterable[Family], theirs: str, *, newer: frozenset[str] = frozenset()) -> None:
     """Our names, kinds and label names are the exporter's; `newer` are names that only its later releases have."""
     known = parsed(theirs)
-    emitted = by_name(family for family in ours if family.points)
-    assert emitted.keys() - known.keys() <= newer
+    emitted = {name: family for name, family in by_name(ours).items() if family.points}
+    more = emitted.keys() - known.keys() - newer
+    assert not more, sorted(more)
     for name in emitted.keys() & known.keys():
         if known[name].kind != "untyped":
             assert emitted[name].kind == known[name].kind, name

@@ -12,7 +12,7 @@ from collectors.families import Family
 from collectors.redis import COLLECTOR as REDIS
 from collectors.runtime import Sidecar
 from examples.servers.redis import RedisServer
-from tests.collectors.helpers import by_name, check_declared, silent_port, target
+from tests.collectors.helpers import by_name, check_declared, names_of, read_once, silent_port, target, value_of
 from tests.collectors.test_resp import talking
 from tests.conftest import need
 from tests.servers import falkordb, wait_until
@@ -48,15 +48,7 @@ pytestmark = pytest.mark.server
 
 def _read(where: RedisServer | str, **options: object) -> Sequence[Family]:
     url = where if isinstance(where, str) else where.url
-    session = COLLECTOR.open(target("f", "falkordb", url, options=options))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
+    return read_once(COLLECTOR, target("f", "falkordb", url, options=options))
 
 
 @contextlib.contextmanager
@@ -72,18 +64,18 @@ def _busy(server: RedisServer, count: int) -> Iterator[None]:
 def test_everything_declared_is_emitted_and_nothing_else(server: RedisServer) -> None:
     families = _read(server, memory=True)
     check_declared(families, COLLECTOR.signals)
-    assert {family.name for family in families if family.points} == {signal.name for signal in COLLECTOR.signals}
+    assert names_of(families) == {signal.name for signal in COLLECTOR.signals}
 
 
 def test_values_follow_the_server(server: RedisServer) -> None:
     families = _read(server)
-    assert _value(families, "falkordb_up") == 1
-    assert _value(families, "falkordb_graphs") == 2
-    assert _value(families, "falkordb_queries_running") == 0
-    assert _value(families, "falkordb_longest_running_query_seconds") == 0
-    assert _value(families, "falkordb_slowlog_queries", graph="places") >= 1
-    assert 0 < _value(families, "falkordb_slowlog_longest_seconds", graph="places") < 60
-    assert _value(families, "falkordb_query_threads") >= 1
+    assert value_of(families, "falkordb_up") == 1
+    assert value_of(families, "falkordb_graphs") == 2
+    assert value_of(families, "falkordb_queries_running") == 0
+    assert value_of(families, "falkordb_longest_running_query_seconds") == 0
+    assert value_of(families, "falkordb_slowlog_queries", graph="places") >= 1
+    assert 0 < value_of(families, "falkordb_slowlog_longest_seconds", graph="places") < 60
+    assert value_of(families, "falkordb_query_threads") >= 1
     assert "falkordb_graph_memory_bytes" not in by_name(families)
     version = dict(by_name(families)["falkordb_build_info"].points[0][1])["version"]
     assert version.count(".") == 2
@@ -92,25 +84,25 @@ def test_values_follow_the_server(server: RedisServer) -> None:
 def test_running_and_waiting_queries_are_counted_with_their_age(one_thread: RedisServer) -> None:
     session = COLLECTOR.open(target("f", "falkordb", one_thread.url))
     with _busy(one_thread, 3):
-        wait_until(lambda: _value(session.read(monotonic() + 5), "falkordb_queries_waiting") == 2, seconds=10)
+        wait_until(lambda: value_of(session.read(monotonic() + 5), "falkordb_queries_waiting") == 2, seconds=10)
         families = session.read(monotonic() + 5)
     session.close()
-    assert _value(families, "falkordb_queries_running") == 1
-    assert _value(families, "falkordb_longest_running_query_seconds") > 0
-    assert _value(families, "falkordb_longest_waiting_query_seconds") > 0
+    assert value_of(families, "falkordb_queries_running") == 1
+    assert value_of(families, "falkordb_longest_running_query_seconds") > 0
+    assert value_of(families, "falkordb_longest_waiting_query_seconds") > 0
 
 
 def test_memory_is_not_asked_of_a_server_without_a_free_thread(one_thread: RedisServer) -> None:
     session = COLLECTOR.open(target("f", "falkordb", one_thread.url, options={"memory": True}))
     assert by_name(session.read(monotonic() + 5))["falkordb_graph_memory_bytes"].points
     with _busy(one_thread, 1):
-        wait_until(lambda: _value(session.read(monotonic() + 5), "falkordb_queries_running") == 1, seconds=10)
+        wait_until(lambda: value_of(session.read(monotonic() + 5), "falkordb_queries_running") == 1, seconds=10)
         before = _memory_calls(one_thread)
         families = session.read(monotonic() + 5)
         assert _memory_calls(one_thread) == before
     session.close()
     assert "falkordb_graph_memory_bytes" not in by_name(families)
-    assert _value(families, "falkordb_up") == 1
+    assert value_of(families, "falkordb_up") == 1
 
 
 def _memory_calls(server: RedisServer) -> int:
@@ -138,7 +130,7 @@ def test_memory_that_comes_late_is_left_out() -> None:
         families = session.read(monotonic() + 1)
         session.close()
         stop.set()
-    assert _value(families, "falkordb_up") == 1
+    assert value_of(families, "falkordb_up") == 1
     assert "falkordb_graph_memory_bytes" not in by_name(families)
 
 
@@ -150,7 +142,7 @@ def test_no_text_of_a_query_is_exposed(server: RedisServer) -> None:
 
 def test_of_many_graphs_the_first_by_name_are_asked(server: RedisServer) -> None:
     families = _read(server, graph_limit=1)
-    assert _value(families, "falkordb_graphs") == 2
+    assert value_of(families, "falkordb_graphs") == 2
     assert [dict(pairs)["graph"] for _, pairs, _ in by_name(families)["falkordb_slowlog_queries"].points] == ["people"]
 
 
@@ -158,21 +150,21 @@ def test_a_redis_target_has_the_rest(server: RedisServer) -> None:
     session = REDIS.open(target("r", "redis", server.url))
     families = session.read(monotonic() + 5)
     session.close()
-    assert _value(families, "redis_commands_total", cmd="graph.QUERY") >= 2
+    assert value_of(families, "redis_commands_total", cmd="graph.QUERY") >= 2
     assert dict(by_name(families)["redis_module_info"].points[0][1]).keys() >= {"name", "ver"}
 
 
 def test_the_documented_rights_are_enough(server: RedisServer) -> None:
     server.command("ACL", "SETUSER", "watchkeeper", "on", ">pw", "resetkeys", "-@all", *_RIGHTS.split())
     families = _read(f"redis://watchkeeper:pw@127.0.0.1:{server.port}", memory=True)
-    assert {family.name for family in families if family.points} == {signal.name for signal in COLLECTOR.signals}
+    assert names_of(families) == {signal.name for signal in COLLECTOR.signals}
     assert server.command("ACL", "DRYRUN", "watchkeeper", "GRAPH.QUERY", "places", "RETURN 1").startswith("$")
     assert server.command("ACL", "DRYRUN", "watchkeeper", "GRAPH.CONFIG", "SET", "TIMEOUT", "1").startswith("$")
 
 
 def test_what_the_user_may_not_ask_is_left_out(server: RedisServer) -> None:
     server.command("ACL", "SETUSER", "half", "on", ">pw", "resetkeys", "-@all", "+graph.list")
-    names = {family.name for family in _read(f"redis://half:pw@127.0.0.1:{server.port}", memory=True) if family.points}
+    names = names_of(_read(f"redis://half:pw@127.0.0.1:{server.port}", memory=True))
     assert names == {"falkordb_up", "falkordb_graphs"}
 
 

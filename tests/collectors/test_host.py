@@ -11,7 +11,7 @@ from collectors.families import Family
 from collectors.host import COLLECTOR
 from collectors.host_files import Files
 from collectors.host_storage import mounts
-from tests.collectors.helpers import by_name, check_declared, compare, target
+from tests.collectors.helpers import by_name, check_declared, check_emitted, compare, read_once, target, value_of
 from tests.collectors.host_tree import build_tree
 from tests.conftest import need
 from tests.servers import exporters
@@ -30,15 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 def _read(root: Path | None = None) -> Sequence[Family]:
     options = {} if root is None else {"root": str(root)}
-    session = COLLECTOR.open(target("h", "host", options=options))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
+    return read_once(COLLECTOR, target("h", "host", options=options))
 
 
 def _series(families: Sequence[Family]) -> dict[Series, float]:
@@ -61,9 +53,8 @@ def test_everything_emitted_here_is_declared_and_what_every_machine_has_is_there
 
 
 def test_everything_declared_is_emitted_by_this_machine_or_one_with_sensors(root: Path) -> None:
-    emitted = by_name([*_read(), *_read(root)]).keys()
-    assert {signal.name for signal in COLLECTOR.signals} - emitted == set()
-    check_declared([*_read(root), *_read()], COLLECTOR.signals, SYSTEM.open_prefixes)
+    emitted = [check_emitted(one, COLLECTOR.signals, SYSTEM.open_prefixes) for one in (_read(), _read(root))]
+    assert frozenset().union(*emitted) == {signal.name for signal in COLLECTOR.signals}
 
 
 def test_names_kinds_and_labels_are_those_of_node_exporter(node_exporter: Exporter) -> None:
@@ -147,7 +138,7 @@ def test_a_machine_with_sensors_is_read_as_node_exporter_reads_it(root: Path, ex
     ],
 )
 def test_the_files_of_the_kernel_are_understood(root: Path, name: str, labels: dict[str, str], value: float) -> None:
-    assert _value(_read(root), name, **labels) == value
+    assert value_of(_read(root), name, **labels) == value
 
 
 def test_partitions_loopback_and_unknown_speeds_are_left_out(root: Path) -> None:
@@ -173,7 +164,7 @@ def test_each_read_is_fresh_though_the_files_stay_open(root: Path) -> None:
     session.read(monotonic() + 5)
     with (root / "proc/loadavg").open("r+") as file:
         file.write("7.50")
-    assert _value(session.read(monotonic() + 5), "node_load1") == 7.5
+    assert value_of(session.read(monotonic() + 5), "node_load1") == 7.5
     session.close()
 
 

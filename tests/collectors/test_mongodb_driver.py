@@ -1,136 +1,23 @@
-"""pymongo as we use it, against a stand-in that speaks MongoDB's wire protocol and knows a few commands by heart.
-
-The stand-in is a double of the wire, not of a server: it shows what is sent, and what becomes of each way to fail.
-"""
+"""pymongo as we use it, against a stand-in on the wire (tests/collectors/mongodb_wire.py)."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import struct
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
-import bson
 import pytest
 
 from collectors.mongodb import COLLECTOR
 from collectors.mongodb_driver import PymongoDriver, Refused
 from collectors.runtime import Sidecar
 from tests.collectors.helpers import by_name, silent_port, target
-from tests.collectors.test_mongodb import CONFIG, DIAGNOSTIC, LINES, extended
+from tests.collectors.mongodb_wire import SERVER, wire
 from tests.servers import free_port, wait_until
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError
 from watchkeeper.settings import Secret
 
-HELLO = {"helloOk": True, "ismaster": True, "isWritablePrimary": True, "maxBsonObjectSize": 2**24}
-HELLO |= {"maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000, "minWireVersion": 0, "maxWireVersion": 21}
 REFUSED = {"ok": 0.0, "code": 18, "codeName": "AuthenticationFailed", "errmsg": "Authentication failed."}
-
-
-@dataclass
-class Wire:
-    """A stand-in: `answers` by command, `seen` what was asked; a `garbage` one answers nonsense to every command."""
-
-    answers: dict[str, dict[str, Any]]
-    seen: list[dict[str, Any]] = field(default_factory=list)
-    garbage: bool = False
-    port: int = 0
-    open: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}"
-
-    def commands(self, name: str) -> list[dict[str, Any]]:
-        return [command for command in self.seen if next(iter(command)).lower() == name.lower()]
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        piece = connection.recv(size - len(data))
-        if not piece:
-            raise ConnectionError
-        data += piece
-    return data
-
-
-def _serve(wire: Wire, connection: socket.socket) -> None:
-    with contextlib.suppress(OSError), connection:
-        while True:
-            length, request, _, code = struct.unpack("<iiii", _exactly(connection, 16))
-            body = _exactly(connection, length - 16)
-            if code == 2013:  # OP_MSG: flags, then a section of kind 0
-                command = bson.decode(body[5:])
-            else:  # OP_QUERY, which the driver greets with: flags, name, skip, limit, document
-                command = bson.decode(body[body.index(b"\0", 4) + 9 :])
-            wire.seen.append(command)
-            name = next(iter(command))
-            if wire.garbage and name.lower() not in {"hello", "ismaster"}:
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                return
-            known = {"hello": HELLO, "ismaster": HELLO, "endsessions": {}}
-            answer = wire.answers.get(name) or known.get(name.lower())
-            if answer is None:
-                answer = {"ok": 0.0, "code": 59, "errmsg": f"no such command: {name!r}"}
-            reply = bson.encode({"ok": 1.0, **answer})
-            if code == 2013:
-                sent = struct.pack("<iB", 0, 0) + reply
-                connection.sendall(struct.pack("<iiii", 16 + len(sent), 1, request, 2013) + sent)
-            else:
-                sent = struct.pack("<iqii", 8, 0, 0, 1) + reply
-                connection.sendall(struct.pack("<iiii", 16 + len(sent), 1, request, 1) + sent)
-
-
-@contextlib.contextmanager
-def wire(**settings: Any) -> Iterator[Wire]:
-    state = Wire(settings.pop("answers", {}), **settings)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        state.port = listener.getsockname()[1]
-
-        def connected(connection: socket.socket) -> None:
-            state.open += 1
-            try:
-                _serve(state, connection)
-            finally:
-                state.open -= 1
-
-        def accept() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = listener.accept()
-                    threading.Thread(target=connected, args=(connection,), daemon=True).start()
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        try:
-            yield state
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-
-
-def _told(reply: dict[str, Any]) -> dict[str, Any]:
-    """A reply without the times of its cluster, which the driver would gossip about."""
-    return {key: value for key, value in reply.items() if not key.startswith("$") and key != "operationTime"}
-
-
-SERVER = {
-    "serverStatus": DIAGNOSTIC["serverStatus"],
-    "replSetGetStatus": DIAGNOSTIC["replSetGetStatus"],
-    "replSetGetConfig": CONFIG,
-    "getCmdLineOpts": LINES,
-    "buildInfo": _told(extended("buildinfo")),
-    "listDatabases": {"databases": [{"name": "local"}]},
-    "dbStats": _told(extended("dbstats-local")),
-    "find": {"cursor": {"id": 0, "ns": "local.oplog.rs", "firstBatch": [{"ts": bson.Timestamp(1599759587, 1)}]}},
-}
 
 
 def _down(url: str, **fields: object) -> str:

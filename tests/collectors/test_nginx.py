@@ -8,7 +8,7 @@ import pytest
 from collectors.families import Family
 from collectors.nginx import COLLECTOR, parse
 from collectors.runtime import Sidecar
-from tests.collectors.helpers import application, by_name, check_declared, parsed, silent_port, target
+from tests.collectors.helpers import application, by_name, check_declared, parsed, read_once, silent_port, target
 from tests.conftest import need
 from tests.servers import exporters, free_port, http, nginx, wait_until
 from watchkeeper.clock import monotonic
@@ -26,11 +26,7 @@ def nginx_server() -> Iterator[nginx.NginxServer]:
 
 
 def _read(url: str, **fields: object) -> Sequence[Family]:
-    session = COLLECTOR.open(target("n", "nginx", url, **fields))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
+    return read_once(COLLECTOR, target("n", "nginx", url, **fields))
 
 
 def _values(families: Sequence[Family]) -> dict[str, float]:

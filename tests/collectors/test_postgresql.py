@@ -12,7 +12,7 @@ from collectors.postgresql import COLLECTOR
 from collectors.postgresql_families import settings_families
 from collectors.runtime import Sidecar
 from examples.servers.postgresql import PostgreSQLServer
-from tests.collectors.helpers import by_name, silent_port, target
+from tests.collectors.helpers import by_name, names_of, read_once, silent_port, target, value_of
 from tests.collectors.postgresql_answers import answer
 from tests.servers import wait_until
 from watchkeeper.clock import monotonic
@@ -27,15 +27,7 @@ def monitor(postgresql_server: PostgreSQLServer) -> str:
 
 
 def _read(url: str, seconds: float = 5.0, **fields: object) -> Sequence[Family]:
-    session = COLLECTOR.open(target("p", "postgresql", url, **fields))
-    try:
-        return session.read(monotonic() + seconds)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
+    return read_once(COLLECTOR, target("p", "postgresql", url, **fields), seconds)
 
 
 @pytest.fixture
@@ -67,13 +59,13 @@ def test_values_follow_the_server(postgresql_server: PostgreSQLServer) -> None:
         connection.commit()
         connection.execute("SELECT * FROM things")
         families = _read(url)
-        assert _value(families, "pg_stat_activity_count", datname="follows", state="idle in transaction") == 1
-        assert _value(families, "pg_long_running_transactions") >= 1
-        assert _value(families, "pg_locks_count", datname="follows", mode="accesssharelock") >= 1
-    assert _value(families, "pg_up") == 1
-    assert _value(families, "pg_settings_max_connections") == 100
-    assert _value(families, "pg_database_size_bytes", datname="follows") > 1e6
-    assert _value(families, "pg_replication_lag_seconds") == 0
+        assert value_of(families, "pg_stat_activity_count", datname="follows", state="idle in transaction") == 1
+        assert value_of(families, "pg_long_running_transactions") >= 1
+        assert value_of(families, "pg_locks_count", datname="follows", mode="accesssharelock") >= 1
+    assert value_of(families, "pg_up") == 1
+    assert value_of(families, "pg_settings_max_connections") == 100
+    assert value_of(families, "pg_database_size_bytes", datname="follows") > 1e6
+    assert value_of(families, "pg_replication_lag_seconds") == 0
 
 
 def test_the_connection_is_read_only_and_bounded(postgresql_server: PostgreSQLServer) -> None:
@@ -90,27 +82,27 @@ def test_the_connection_is_read_only_and_bounded(postgresql_server: PostgreSQLSe
         "writes": {"query": "CREATE TABLE no AS SELECT 1", "metrics": [{"id": {"usage": "GAUGE"}}]},
     }
     families = _read(postgresql_server.dsn, timeout=Seconds(2), options={"queries": queries, "query_timeout": "700ms"})
-    assert _value(families, "session_read_only", timeout="700ms") == 1
-    assert _value(families, "session_jit") == 0
-    assert _value(families, "pg_query_errors_total", query="writes") == 1
+    assert value_of(families, "session_read_only", timeout="700ms") == 1
+    assert value_of(families, "session_jit") == 0
+    assert value_of(families, "pg_query_errors_total", query="writes") == 1
     assert postgresql_server.execute("SELECT count(*) FROM pg_class WHERE relname = 'no'") == "0"
 
 
 def test_settings_that_the_session_made_are_not_shown(monitor: str, postgresql_server: PostgreSQLServer) -> None:
     families = _read(monitor)
-    assert _value(families, "pg_settings_statement_timeout_seconds") == 0
-    assert _value(families, "pg_settings_lock_timeout_seconds") == 0
-    assert _value(families, "pg_settings_default_transaction_read_only") == 0
-    assert _value(families, "pg_settings_jit") == 1
+    assert value_of(families, "pg_settings_statement_timeout_seconds") == 0
+    assert value_of(families, "pg_settings_lock_timeout_seconds") == 0
+    assert value_of(families, "pg_settings_default_transaction_read_only") == 0
+    assert value_of(families, "pg_settings_jit") == 1
 
 
 def test_a_changed_setting_is_seen_at_the_next_read(postgresql_factory: Callable[..., PostgreSQLServer]) -> None:
     server = postgresql_factory()
     session = COLLECTOR.open(target("p", "postgresql", server.dsn))
-    assert _value(session.read(monotonic() + 5), "pg_settings_random_page_cost") == 4
+    assert value_of(session.read(monotonic() + 5), "pg_settings_random_page_cost") == 4
     server.execute("ALTER SYSTEM SET random_page_cost = 1.1")
     server.execute("SELECT pg_reload_conf()")
-    wait_until(lambda: _value(session.read(monotonic() + 5), "pg_settings_random_page_cost") == 1.1)
+    wait_until(lambda: value_of(session.read(monotonic() + 5), "pg_settings_random_page_cost") == 1.1)
     session.close()
 
 
@@ -130,7 +122,7 @@ def test_a_role_without_pg_monitor_costs_some_signals_alone(postgresql_server: P
         url = postgresql_server.dsn_for(user="nobody_special", password="pw")
         session = COLLECTOR.open(target("p", "postgresql", url))
         for _ in range(2):
-            names = {family.name for family in session.read(monotonic() + 5) if family.points}
+            names = names_of(session.read(monotonic() + 5))
             assert "pg_stat_archiver_archived_count" not in names
             assert {"pg_up", "pg_stat_database_xact_commit", "pg_settings_max_connections"} <= names
         session.close()
@@ -177,7 +169,7 @@ def test_a_connection_that_the_server_ended_is_opened_anew(
     for count in (1, 2, 3):
         reading = sidecars[0].read("p")  # the first in a thread of its own, the others in this one
         assert reading.up
-        assert _value(reading.families, "pg_query_errors_total", query="broken") == count
+        assert value_of(reading.families, "pg_query_errors_total", query="broken") == count
         postgresql_server.execute(f"SELECT pg_terminate_backend(pid, 5000) {mine}")
     assert sidecars[0].lane("p").failures == 0
 
@@ -248,13 +240,13 @@ def test_behind_a_pooler_the_session_stays_as_it_was(monitor: str) -> None:
             "metrics": [{"prepared": {"usage": "GAUGE"}}, {"settings": {"usage": "GAUGE"}}],
         }
     }
-    plain = {family.name for family in _read(monitor) if family.points}
+    plain = names_of(_read(monitor))
     session = COLLECTOR.open(target("p", "postgresql", monitor, options={"pooler": True, "queries": left}))
     for _ in range(2):
         families = session.read(monotonic() + 5)
-        assert _value(families, "left_prepared") == 0
-        assert _value(families, "left_settings") == 0
-        assert plain <= {family.name for family in families if family.points}
+        assert value_of(families, "left_prepared") == 0
+        assert value_of(families, "left_settings") == 0
+        assert plain <= names_of(families)
     session.close()
 
 
@@ -264,7 +256,7 @@ def test_without_a_pooler_statements_are_prepared_once(monitor: str) -> None:
         "metrics": [{"prepared": {"usage": "GAUGE"}}],
     }
     session = COLLECTOR.open(target("p", "postgresql", monitor, options={"queries": {"kept": query}}))
-    seen = [_value(session.read(monotonic() + 5), "kept_prepared") for _ in range(3)]
+    seen = [value_of(session.read(monotonic() + 5), "kept_prepared") for _ in range(3)]
     session.close()
     assert seen[0] == seen[2] > 10
 
@@ -300,4 +292,4 @@ def test_the_rights_of_the_documentation_are_enough(postgresql_factory: Callable
     options = {"tables": True, "bloat": True, "statements": True, "process_idle": True}
     families = _read(server.dsn_for(user="watchkeeper", password="SECRET"), options=options)
     assert all(value == 0 for _, _, value in by_name(families)["pg_query_errors_total"].points)
-    assert _value(families, "pg_table_bloat_estimated_bytes", relname="things") >= 0
+    assert value_of(families, "pg_table_bloat_estimated_bytes", relname="things") >= 0

@@ -22,7 +22,7 @@ from collectors.postgresql_address import Address, address_of
 from collectors.postgresql_login import Scram
 from examples.servers import postgresql
 from examples.servers.postgresql import PostgreSQLServer
-from tests.collectors.helpers import by_name, target
+from tests.collectors.helpers import by_name, read_once, target
 from tests.conftest import need
 from tests.servers import free_port, wait_until
 from watchkeeper.clock import monotonic
@@ -30,11 +30,7 @@ from watchkeeper.errors import TargetError
 
 
 def _read(url: str, seconds: float = 5.0) -> Sequence[Family]:
-    session = COLLECTOR.open(target("p", "postgresql", url))
-    try:
-        return session.read(monotonic() + seconds)
-    finally:
-        session.close()
+    return read_once(COLLECTOR, target("p", "postgresql", url), seconds)
 
 
 def _is_up(url: str) -> bool:

@@ -18,10 +18,9 @@ from collectors.postgresql_protocol import Connection
 from examples.servers import postgresql
 from examples.servers.postgresql import PostgreSQLServer
 from examples.servers.process import find_program
-from tests.collectors.helpers import by_name, check_declared, target
+from tests.collectors.helpers import by_name, check_declared, names_of, read_once, target, value_of
 from tests.conftest import need
 from tests.servers import wait_until
-from watchkeeper.clock import monotonic
 from watchkeeper.systems.postgresql import SYSTEM
 
 _OPTIONS = {"tables": True, "bloat": True, "statements": True, "process_idle": True, "query_timeout": "3s"}
@@ -35,15 +34,7 @@ _SETTINGS = {
 
 
 def _read(url: str, **options: object) -> Sequence[Family]:
-    session = COLLECTOR.open(target("p", "postgresql", url, options=options))
-    try:
-        return session.read(monotonic() + 10)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
+    return read_once(COLLECTOR, target("p", "postgresql", url, options=options), 10)
 
 
 def _check(families: Sequence[Family]) -> None:
@@ -118,7 +109,7 @@ def test_all_declared_signals_are_emitted(
     families.append(_read(newer.create_monitor_role()))
     for one in families:
         _check(one)
-    emitted = {family.name for one in families for family in one if family.points}
+    emitted = frozenset().union(*map(names_of, families))
     assert {signal.name for signal in COLLECTOR.signals} - emitted == set()
 
 
@@ -146,16 +137,16 @@ def test_pg_monitor_alone_is_enough_for_all_but_the_widths_of_columns(
 def test_a_standby_is_seen_from_both_sides(primary: PostgreSQLServer, standby: PostgreSQLServer) -> None:
     families = _read(primary.dsn)
     labels = {"application_name": "walreceiver", "slot_name": "standby", "state": "streaming"}
-    assert _value(families, "pg_stat_replication_pg_wal_lsn_diff", **labels) >= 0
-    assert _value(families, "pg_stat_replication_pg_current_wal_lsn_bytes", **labels) > 0
-    assert abs(_value(families, "pg_stat_replication_reply_time", **labels) - time.time()) < 60
-    assert _value(families, "pg_replication_slots_active", slot_name="standby") == 1
-    assert _value(families, "pg_replication_slot_wal_status", slot_name="standby", wal_status="reserved") == 1
-    assert _value(families, "pg_replication_is_replica") == 0
+    assert value_of(families, "pg_stat_replication_pg_wal_lsn_diff", **labels) >= 0
+    assert value_of(families, "pg_stat_replication_pg_current_wal_lsn_bytes", **labels) > 0
+    assert abs(value_of(families, "pg_stat_replication_reply_time", **labels) - time.time()) < 60
+    assert value_of(families, "pg_replication_slots_active", slot_name="standby") == 1
+    assert value_of(families, "pg_replication_slot_wal_status", slot_name="standby", wal_status="reserved") == 1
+    assert value_of(families, "pg_replication_is_replica") == 0
     other = _read(standby.dsn)
-    assert _value(other, "pg_replication_is_replica") == 1
-    assert _value(other, "pg_replication_lag_seconds") >= 0
-    assert _value(other, "pg_replication_last_replay_seconds") >= 0
+    assert value_of(other, "pg_replication_is_replica") == 1
+    assert value_of(other, "pg_replication_lag_seconds") >= 0
+    assert value_of(other, "pg_replication_last_replay_seconds") >= 0
     assert not by_name(other)["pg_stat_replication_pg_wal_lsn_diff"].points
 
 
@@ -181,8 +172,8 @@ def test_a_standby_that_does_not_replay_lags(primary: PostgreSQLServer, standby:
         primary.execute("CREATE TABLE later AS SELECT 1")
         behind = "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()"
         wait_until(lambda: standby.execute(behind) == "t")
-        assert _value(_read(standby.dsn), "pg_replication_lag_seconds") > 0
-        assert _value(_read(primary.dsn), "pg_stat_replication_pg_wal_lsn_diff", slot_name="standby") > 0
+        assert value_of(_read(standby.dsn), "pg_replication_lag_seconds") > 0
+        assert value_of(_read(primary.dsn), "pg_stat_replication_pg_wal_lsn_diff", slot_name="standby") > 0
     finally:
         standby.execute("SELECT pg_wal_replay_resume()")
 
@@ -190,10 +181,10 @@ def test_a_standby_that_does_not_replay_lags(primary: PostgreSQLServer, standby:
 def test_bloat_is_what_deleted_rows_left(primary: PostgreSQLServer) -> None:
     families = _read(_monitor(primary), bloat=True)
     # Three quarters of the rows were deleted, and their pages kept; the index keeps its pages as well.
-    assert 0.6 < _value(families, "pg_table_bloat_estimated_ratio", relname="bloated") < 0.8
-    assert 0.5 < _value(families, "pg_index_bloat_estimated_ratio", indexrelname="bloated_pkey") < 0.8
+    assert 0.6 < value_of(families, "pg_table_bloat_estimated_ratio", relname="bloated") < 0.8
+    assert 0.5 < value_of(families, "pg_index_bloat_estimated_ratio", indexrelname="bloated_pkey") < 0.8
     size = float(primary.execute("SELECT pg_relation_size('bloated')"))
-    assert 0.6 * size < _value(families, "pg_table_bloat_estimated_bytes", relname="bloated") < 0.8 * size
+    assert 0.6 * size < value_of(families, "pg_table_bloat_estimated_bytes", relname="bloated") < 0.8 * size
 
 
 def test_a_table_without_bloat_has_next_to_none(primary: PostgreSQLServer) -> None:
@@ -204,8 +195,8 @@ def test_a_table_without_bloat_has_next_to_none(primary: PostgreSQLServer) -> No
     primary.create_monitor_role("watcher")
     primary.execute("GRANT SELECT ON tight TO watcher")
     families = _read(primary.dsn_for(user="watcher", password="monitor-only"), bloat=True)
-    assert _value(families, "pg_table_bloat_estimated_ratio", relname="tight") < 0.1
-    assert _value(families, "pg_index_bloat_estimated_ratio", indexrelname="tight_word") < 0.1
+    assert value_of(families, "pg_table_bloat_estimated_ratio", relname="tight") < 0.1
+    assert value_of(families, "pg_index_bloat_estimated_ratio", indexrelname="tight_word") < 0.1
 
 
 def test_tables_are_limited_to_the_largest(primary: PostgreSQLServer) -> None:
@@ -218,7 +209,7 @@ def test_tables_are_limited_to_the_largest(primary: PostgreSQLServer) -> None:
 def test_statements_are_read_when_asked(primary: PostgreSQLServer) -> None:
     primary.execute("SELECT 1")
     families = _read(primary.dsn, statements=5)
-    assert _value(families, "pg_stat_statements_calls_total", datname="postgres") >= 1
+    assert value_of(families, "pg_stat_statements_calls_total", datname="postgres") >= 1
     assert len(by_name(families)["pg_stat_statements_calls_total"].points) == 5
     assert "pg_stat_statements_calls_total" not in by_name(_read(primary.dsn))
 

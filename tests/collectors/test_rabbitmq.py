@@ -9,7 +9,7 @@ import pytest
 from collectors import rabbitmq
 from collectors.families import Family, Pairs
 from collectors.rabbitmq import COLLECTOR, MANAGED
-from tests.collectors.helpers import by_name, target
+from tests.collectors.helpers import by_name, names_of, read_once, target, value_of
 from tests.conftest import need
 from tests.servers import rabbitmq as servers
 from tests.servers import wait_until
@@ -80,11 +80,7 @@ def _url(broker: RabbitMQServer, user: str = "guest") -> str:
 
 
 def _read(url: str, **options: object) -> Sequence[Family]:
-    session = COLLECTOR.open(target("r", "rabbitmq", url, options=options))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
+    return read_once(COLLECTOR, target("r", "rabbitmq", url, options=options))
 
 
 def _series(families: Sequence[Family]) -> Series:
@@ -95,10 +91,6 @@ def _series(families: Sequence[Family]) -> Series:
         for name, pairs, value in family.points
         if name.startswith("rabbitmq_")
     }
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
 
 
 def _summed(series: Series) -> Series:
@@ -194,19 +186,21 @@ def test_values_follow_the_broker(broker: RabbitMQServer) -> None:
     before = _read(_url(broker))
     broker.publish("to", times=2)
     counted = "rabbitmq_global_messages_received_total"
-    wait_until(lambda: _value(_read(_url(broker)), counted) == _value(before, counted) + 2, what="two messages more")
+    wait_until(
+        lambda: value_of(_read(_url(broker)), counted) == value_of(before, counted) + 2, what="two messages more"
+    )
     broker.take("to", 2)
     delivered = "rabbitmq_global_messages_delivered_total"
     wait_until(
-        lambda: _value(_read(_url(broker)), delivered) == _value(before, delivered) + 2, what="two deliveries more"
+        lambda: value_of(_read(_url(broker)), delivered) == value_of(before, delivered) + 2, what="two deliveries more"
     )
 
 
 def test_the_client_that_stays_is_counted(broker: RabbitMQServer) -> None:
     families = _read(_url(broker))
-    assert _value(families, "rabbitmq_connections") == 2
-    assert _value(families, "rabbitmq_consumers") == 1
-    assert _value(_read(broker.metrics_url), "rabbitmq_channel_messages_acked_total") >= 3
+    assert value_of(families, "rabbitmq_connections") == 2
+    assert value_of(families, "rabbitmq_consumers") == 1
+    assert value_of(_read(broker.metrics_url), "rabbitmq_channel_messages_acked_total") >= 3
 
 
 def test_alarms_are_seen_both_ways(broker: RabbitMQServer) -> None:
@@ -214,12 +208,12 @@ def test_alarms_are_seen_both_ways(broker: RabbitMQServer) -> None:
     for limit, alarm in (("900000GB", 1.0), ("50MB", 0.0)):
         broker.control("set_disk_free_limit", limit)
         for url in (_url(broker), broker.metrics_url):
-            wait_until(lambda url=url, alarm=alarm: _value(_read(url), name) == alarm, what=f"the alarm at {limit}")  # type: ignore[misc]
+            wait_until(lambda url=url, alarm=alarm: value_of(_read(url), name) == alarm, what=f"the alarm at {limit}")  # type: ignore[misc]
 
 
 def test_a_user_who_may_not_see_the_queues_gets_no_wrong_sums(broker: RabbitMQServer) -> None:
     broker.api("PUT", "users/blind", {"password": "blind", "tags": "monitoring"})
-    names = {family.name for family in _read(_url(broker, "blind")) if family.points}
+    names = names_of(_read(_url(broker, "blind")))
     assert {"rabbitmq_queue_messages_ready", "rabbitmq_queues"} <= names
     assert "rabbitmq_queue_consumers" not in names
     # The least that is needed: to read, in each virtual host, nothing at all.
@@ -278,6 +272,6 @@ def test_a_user_without_the_tag_is_told(broker: RabbitMQServer) -> None:
 
 def test_a_path_before_the_api_is_kept(broker: RabbitMQServer) -> None:
     # As management.path_prefix, or a proxy, has it; /api at the end of the url is not doubled.
-    assert _value(_read(f"{_url(broker)}/api/"), "rabbitmq_queues") == 6
+    assert value_of(_read(f"{_url(broker)}/api/"), "rabbitmq_queues") == 6
     with pytest.raises(TargetError, match="/prefix/api/overview: it answered 40"):
         _read(f"{_url(broker)}/prefix")

@@ -11,7 +11,7 @@ from collectors.families import Family
 from collectors.redis import COLLECTOR
 from collectors.runtime import Sidecar
 from examples.servers.redis import RedisServer
-from tests.collectors.helpers import by_name, check_declared, target
+from tests.collectors.helpers import check_declared, names_of, read_once, target, value_of
 from tests.servers import free_port, wait_until
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
@@ -21,15 +21,7 @@ Start = Callable[..., RedisServer]
 
 
 def _read(server: RedisServer | str, **fields: object) -> Sequence[Family]:
-    session = COLLECTOR.open(target("r", "redis", server if isinstance(server, str) else server.url, **fields))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
+    return read_once(COLLECTOR, target("r", "redis", server if isinstance(server, str) else server.url, **fields))
 
 
 def _commands(server: RedisServer) -> int:
@@ -58,13 +50,13 @@ def test_values_follow_the_server(redis_server: RedisServer) -> None:
     redis_server.command("SET", "c", "d", "EX", "100")
     redis_server.command("GET", "a")
     families = _read(redis_server)
-    assert _value(families, "redis_up") == 1
-    assert _value(families, "redis_db_keys", db="db0") == 2
-    assert _value(families, "redis_db_keys_expiring", db="db0") == 1
-    assert 0 <= _value(families, "redis_db_avg_ttl_seconds", db="db0") <= 100
-    assert _value(families, "redis_db_keys", db="db15") == 0
-    assert _value(families, "redis_commands_total", cmd="get") >= 1
-    assert _value(families, "redis_rdb_last_bgsave_status") == 1
+    assert value_of(families, "redis_up") == 1
+    assert value_of(families, "redis_db_keys", db="db0") == 2
+    assert value_of(families, "redis_db_keys_expiring", db="db0") == 1
+    assert 0 <= value_of(families, "redis_db_avg_ttl_seconds", db="db0") <= 100
+    assert value_of(families, "redis_db_keys", db="db15") == 0
+    assert value_of(families, "redis_commands_total", cmd="get") >= 1
+    assert value_of(families, "redis_rdb_last_bgsave_status") == 1
 
 
 def test_a_replica_and_its_master_see_each_other(redis_factory: Start) -> None:
@@ -72,11 +64,11 @@ def test_a_replica_and_its_master_see_each_other(redis_factory: Start) -> None:
     replica = redis_factory(replica_of=master)
     wait_until(lambda: "master_link_status:up" in replica.command("INFO", "replication"))
     of_replica = _read(replica)
-    assert _value(of_replica, "redis_master_link_up", master_port=str(master.port)) == 1
+    assert value_of(of_replica, "redis_master_link_up", master_port=str(master.port)) == 1
     check_declared(of_replica, COLLECTOR.signals)
     of_master = _read(master)
-    assert _value(of_master, "redis_connected_slaves") == 1
-    assert _value(of_master, "redis_connected_slave_lag_seconds", slave_port=str(replica.port)) >= 0
+    assert value_of(of_master, "redis_connected_slaves") == 1
+    assert value_of(of_master, "redis_connected_slave_lag_seconds", slave_port=str(replica.port)) >= 0
 
 
 def test_errors_and_latency_spikes_are_counted(redis_factory: Start) -> None:
@@ -85,9 +77,9 @@ def test_errors_and_latency_spikes_are_counted(redis_factory: Start) -> None:
     server.command("DEBUG", "SLEEP", "0.02")
     families = _read(server)
     check_declared(families, COLLECTOR.signals)
-    assert _value(families, "redis_errors_total", err="ERR") == 1
-    assert _value(families, "redis_latency_spike_duration_seconds", event_name="command") >= 0.02
-    assert _value(families, "redis_last_slow_execution_duration_seconds") >= 0.02
+    assert value_of(families, "redis_errors_total", err="ERR") == 1
+    assert value_of(families, "redis_latency_spike_duration_seconds", event_name="command") >= 0.02
+    assert value_of(families, "redis_last_slow_execution_duration_seconds") >= 0.02
 
 
 def test_a_server_that_wants_a_password_says_what_to_write(redis_factory: Start) -> None:
@@ -143,7 +135,7 @@ def test_commands_that_an_acl_refuses_cost_their_signals_alone(redis_factory: St
     server = redis_factory()
     server.command("ACL", "SETUSER", "probe", "on", ">pw", "+info")
     families = _read(f"redis://probe:pw@127.0.0.1:{server.port}")
-    names = {family.name for family in families if family.points}
+    names = names_of(families)
     assert "redis_memory_used_bytes" in names
     assert not names & {"redis_slowlog_length", "redis_config_maxclients"}
 
@@ -194,9 +186,9 @@ def test_lines_that_say_the_same_are_read_again_as_well(redis_server: RedisServe
     redis_server.command("DEL", "a")
     gone = session.read(monotonic() + 5)
     session.close()
-    assert _value(there, "redis_db_keys", db="db0") == 1
-    assert _value(gone, "redis_db_keys", db="db0") == 0
-    assert _value(gone, "redis_commands_total", cmd="del") >= 1
+    assert value_of(there, "redis_db_keys", db="db0") == 1
+    assert value_of(gone, "redis_db_keys", db="db0") == 0
+    assert value_of(gone, "redis_commands_total", cmd="del") >= 1
 
 
 def test_the_connection_has_a_name(redis_server: RedisServer) -> None:
@@ -209,7 +201,7 @@ def test_the_connection_has_a_name(redis_server: RedisServer) -> None:
 def test_a_unix_socket_is_read(redis_factory: Start, tmp_path: Path) -> None:
     path = tmp_path / "redis.sock"
     redis_factory(settings={"unixsocket": str(path)})
-    assert _value(_read(f"unix://{path}"), "redis_up") == 1
+    assert value_of(_read(f"unix://{path}"), "redis_up") == 1
 
 
 def _certificates(directory: Path) -> tuple[Path, Path]:
@@ -231,7 +223,7 @@ def _with_tls(start: Start, certificate: Path, key: Path, clients: str) -> str:
 def test_the_certificate_of_a_server_is_verified(redis_factory: Start, tmp_path: Path) -> None:
     certificate, key = _certificates(tmp_path)
     url = _with_tls(redis_factory, certificate, key, "no")
-    assert _value(_read(url, options={"ca_file": str(certificate)}), "redis_up") == 1
+    assert value_of(_read(url, options={"ca_file": str(certificate)}), "redis_up") == 1
     with pytest.raises(TargetError, match="certificate verify failed"):
         _read(url)
 
@@ -240,6 +232,6 @@ def test_a_server_that_asks_for_a_certificate_gets_one(redis_factory: Start, tmp
     certificate, key = _certificates(tmp_path)
     url = _with_tls(redis_factory, certificate, key, "yes")
     files = {"ca_file": str(certificate), "cert_file": str(certificate), "key_file": str(key)}
-    assert _value(_read(url, options=files), "redis_up") == 1
+    assert value_of(_read(url, options=files), "redis_up") == 1
     with pytest.raises(TargetError, match=r"cert_file and key_file|closed the connection|reset by peer"):
         _read(url, options={"ca_file": str(certificate)})

@@ -7,24 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.detectors.engines import (
-    HOUR,
-    LATENCY,
-    START,
-    TOOL,
-    declare,
-    engine,
-    faulty,
-    healthy,
-    run,
-)
+from tests.detectors.engines import HOUR, LATENCY, START, TOOL, declare, engine, faulty, healthy, run
 from tests.detectors.series import FakeStore, HangingStore, Samples, Sink
 from watchkeeper import queries as q
-
-
-@pytest.fixture
-def sink() -> Sink:
-    return Sink()
 
 
 def test_a_fault_is_delivered_once_as_firing_and_once_as_resolved(sink: Sink) -> None:

@@ -11,23 +11,8 @@ import numpy as np
 import pytest
 
 from detectors.state import VERSION
-from tests.detectors.engines import (
-    HOUR,
-    START,
-    TOOL,
-    declare,
-    engine,
-    faulty,
-    healthy,
-    run,
-    shifted,
-)
+from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, healthy, run, shifted
 from tests.detectors.series import FakeStore, HangingStore, Sink
-
-
-@pytest.fixture
-def sink() -> Sink:
-    return Sink()
 
 
 def test_a_restart_neither_forgets_nor_fires(tmp_path: Path, sink: Sink) -> None:

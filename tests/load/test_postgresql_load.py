@@ -123,9 +123,10 @@ def test_the_share_of_the_servers_processor_time(loaded: PostgreSQLServer) -> No
         f"at one scrape in 15 s: {each / 15 / per_second:.3%} of what the server used"
     )
     assert _connections(loaded, "watcher") <= 1
-    # Far above what was measured (docs/systems/postgresql.md): a statement that became expensive would show.
-    assert each < 0.05
-    assert each / 15 / per_second < 0.01
+    # Three times what docs/systems/postgresql.md says: 5 ms, and 0.05 % of what the server used; twice where others
+    # leave it little of the machine.
+    assert each < 0.015
+    assert each / 15 / per_second < 0.003
 
 
 def test_a_custom_query_is_cut_under_load(loaded: PostgreSQLServer) -> None:
@@ -155,10 +156,14 @@ def test_a_read_that_is_aborted_leaves_no_connection(loaded: PostgreSQLServer) -
         with subprocess.Popen(
             [_program("psql"), "-X", "-q", loaded.dsn, "-c", lock], stdout=subprocess.DEVNULL
         ) as locker:
-            reading = sidecar.read("p", timeout=1.0)
-            while reading.up:
-                reading = sidecar.read("p", timeout=1.0)
-            assert reading.error is not None and "no answer" in reading.error
+            errors: list[str | None] = []
+
+            def locked_out() -> bool:
+                errors.append(sidecar.read("p", timeout=1.0).error)
+                return errors[-1] is not None
+
+            wait_until(locked_out, what="a read that waits for the lock")
+            assert "no answer" in str(errors[-1])
             locker.wait(30)
         wait_until(lambda: sidecar.read("p").up, seconds=20)
         wait_until(lambda: _connections(loaded, "watcher") == 1, seconds=10)
@@ -196,5 +201,6 @@ def test_a_sidecar_that_ends_in_the_middle_of_a_query_leaves_no_connection(
         finally:
             process.kill()
     begun = monotonic()
-    wait_until(lambda: _connections(loaded, "watcher") == 0, seconds=10)
+    # The server looks once a second whether its client is there (`client_connection_check_interval`).
+    wait_until(lambda: _connections(loaded, "watcher") == 0, seconds=3)
     print(f"\n{how.name}: ended after {ended:.1f} s, and the connection was gone {monotonic() - begun:.1f} s later")

@@ -90,8 +90,8 @@ def test_the_share_of_the_servers_processor_time(redis_factory: Callable[..., Re
         f"of Redis, {each / 15e6:.5%} of a core at one in 15 s; all took {spent / 1e6 / cpu:.1%} of its {cpu:.2f} s; "
         f"p50 {p50:.2f} ms, p99 {p99:.2f} ms"
     )
-    # 5 ms would be 0.03 % of a core at one read in 15 s.
-    assert each < 5000
+    # Four times what docs/systems/redis.md says, 130 us: Redis's clock runs on while another process has the core.
+    assert each < 520
     wait_until(lambda: "name=watchkeeper" not in server.command("CLIENT", "LIST"))
 
 
@@ -112,7 +112,7 @@ def test_ten_thousand_reads_leave_nothing_behind(redis_factory: Callable[..., Re
     tracemalloc.stop()
     session.close()
     print(f"\ntraced memory after 2,001 and 10,000 reads: {sizes[0] / 1024:.0f} and {sizes[1] / 1024:.0f} KiB")
-    assert sizes[1] - sizes[0] < 128 * 1024
+    assert sizes[1] - sizes[0] < 32 * 1024  # 4 bytes a read
     assert files[0] == files[1]
     assert _calls(server, "info") >= 10_000
     wait_until(lambda: "name=watchkeeper" not in server.command("CLIENT", "LIST"))

@@ -276,6 +276,8 @@ def test_a_table_as_text() -> None:
         ('{"api_key": "abcdef123456"}', '{"api_key": [redacted]}'),
         ("Authorization: Bearer abcdef.ghijkl", "Authorization: Bearer [redacted]"),
         ("redis://me:hunter2@host/0", "redis://me:[redacted]@host/0"),
+        ("redis://me:hunt@er2@host/0", "redis://me:[redacted]@host/0"),
+        ("password: swordfish", "password: [redacted]"),
         ("key AKIAABCDEFGHIJKLMNOP end", "key [redacted] end"),
         ("input_tokens: 512, token_count=7", "input_tokens: 512, token_count=7"),
         ("nothing here", "nothing here"),

@@ -14,26 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers import wait_until
+from tests.watchkeeper.spools import LIMIT, drain, segments, waiting
 from watchkeeper.spool import Spool, SpoolError, SpoolFull
-
-LIMIT = 2**20
-
-
-def _drain(spool: Spool) -> list[bytes]:
-    found = []
-    while entries := spool.peek(records=3):
-        found += [entry.record for entry in entries]
-        spool.ack(entries[-1].after)
-    return found
-
-
-def _waiting(directory: Path, limit: int = LIMIT) -> list[bytes]:
-    with contextlib.closing(Spool(directory, limit)) as spool:
-        return [entry.record for entry in spool.peek(records=10**6, room=10**9)]
-
-
-def _segments(directory: Path) -> list[Path]:
-    return sorted(directory.glob("*.spool"))
 
 
 def test_records_come_out_in_the_order_in_which_they_came(tmp_path: Path) -> None:
@@ -41,7 +23,7 @@ def test_records_come_out_in_the_order_in_which_they_came(tmp_path: Path) -> Non
         for number in range(10):
             spool.put(b"%d" % number)
         assert len(spool) == 10
-        assert _drain(spool) == [b"%d" % number for number in range(10)]
+        assert drain(spool) == [b"%d" % number for number in range(10)]
         assert (len(spool), spool.size) == (0, 0)
 
 
@@ -53,8 +35,8 @@ def test_what_is_not_acknowledged_comes_again_after_a_restart(tmp_path: Path) ->
         size = spool.size
     with contextlib.closing(Spool(tmp_path, LIMIT)) as spool:
         assert (len(spool), spool.size) == (3, size)
-        assert _drain(spool) == [b"2", b"3", b"4"]
-    assert _waiting(tmp_path) == []
+        assert drain(spool) == [b"2", b"3", b"4"]
+    assert waiting(tmp_path) == []
 
 
 def test_a_peek_takes_at_most_what_was_asked_for_and_at_least_one(tmp_path: Path) -> None:
@@ -94,7 +76,7 @@ def test_a_full_queue_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
         with pytest.raises(SpoolFull, match="the queue is full: 9144 of 10000 bytes wait, a record of 1016 has no"):
             spool.put(bytes(1000))
         assert spool.full == 1
-        assert [record[0] for record in _drain(spool)] == list(range(9))
+        assert [record[0] for record in drain(spool)] == list(range(9))
         spool.put(b"there is room again")
 
 
@@ -108,7 +90,7 @@ def test_the_files_stay_within_the_bound(tmp_path: Path) -> None:
             if chosen.random() < 0.3:
                 entries = spool.peek(records=chosen.randrange(1, 5))
                 spool.ack(entries[-1].after) if entries else None
-            assert sum(path.stat().st_size for path in _segments(tmp_path)) <= limit * 9 / 8 + 2500
+            assert sum(path.stat().st_size for path in segments(tmp_path)) <= limit * 9 / 8 + 2500
         assert spool.full > 0
 
 
@@ -118,8 +100,8 @@ def test_the_newest_record_is_there_after_its_delivery_and_a_restart(tmp_path: P
         for number in range(300):
             spool.put(b"%d" % number * 1000)
         assert spool.newest() == b"299" * 1000
-        _drain(spool)
-        assert len(_segments(tmp_path)) == 1
+        drain(spool)
+        assert len(segments(tmp_path)) == 1
     with contextlib.closing(Spool(tmp_path, LIMIT)) as spool:
         assert spool.newest() == b"299" * 1000
         assert spool.peek() == []
@@ -135,7 +117,7 @@ def test_a_directory_is_for_one_process(tmp_path: Path) -> None:
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
         assert done.stdout == f"{tmp_path}: another process has this queue open: stop it, or name another directory\n"
-    assert _waiting(tmp_path) == [b"a"]
+    assert waiting(tmp_path) == [b"a"]
 
 
 def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path) -> None:
@@ -205,7 +187,7 @@ def test_threads_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         for thread in threads:
             thread.join(10)
         assert len(syncs) == 2
-        assert sorted(_drain(spool)) == sorted([b"first", *[b"%d" % number for number in range(16)]])
+        assert sorted(drain(spool)) == sorted([b"first", *[b"%d" % number for number in range(16)]])
 
 
 def test_records_of_each_thread_keep_their_order(tmp_path: Path) -> None:
@@ -220,7 +202,7 @@ def test_records_of_each_thread_keep_their_order(tmp_path: Path) -> None:
             thread.start()
         found: list[bytes] = []
         while any(thread.is_alive() for thread in threads) or len(spool):
-            found += _drain(spool)
+            found += drain(spool)
         for writer in range(4):
             own = [record for record in found if record.startswith(b"%d " % writer)]
             assert own == [b"%d %d" % (writer, number) for number in range(50)]

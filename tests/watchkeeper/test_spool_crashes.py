@@ -19,28 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.servers import disk, wait_until
+from tests.watchkeeper.spools import LIMIT, drain, segments, waiting
 from watchkeeper.spool import Spool, SpoolError, SpoolFull
 
-LIMIT = 2**20
 # Many examples, each with many syncs, and none about the disk itself.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
-def _drain(spool: Spool) -> list[bytes]:
-    found = []
-    while entries := spool.peek(records=3):
-        found += [entry.record for entry in entries]
-        spool.ack(entries[-1].after)
-    return found
-
-
-def _waiting(directory: Path, limit: int = LIMIT) -> list[bytes]:
-    with contextlib.closing(Spool(directory, limit)) as spool:
-        return [entry.record for entry in spool.peek(records=10**6, room=10**9)]
-
-
-def _segments(directory: Path) -> list[Path]:
-    return sorted(directory.glob("*.spool"))
 
 
 # What a crash leaves
@@ -56,7 +39,7 @@ def test_a_tail_torn_at_any_byte_costs_only_the_records_that_it_tears(records: l
             for record in records:
                 spool.put(record)
                 ends.append(ends[-1] + 16 + len(record))
-        (segment,) = _segments(directory)
+        (segment,) = segments(directory)
         whole = segment.read_bytes()
         assert len(whole) == ends[-1]
         for cut in range(len(whole), -1, -1):
@@ -66,8 +49,8 @@ def test_a_tail_torn_at_any_byte_costs_only_the_records_that_it_tears(records: l
                 assert [entry.record for entry in spool.peek(records=99)] == records[:kept]
                 spool.put(b"after")
                 assert spool.newest() == b"after"
-            assert _waiting(directory) == [*records[:kept], b"after"]
-            for path in _segments(directory):
+            assert waiting(directory) == [*records[:kept], b"after"]
+            for path in segments(directory):
                 path.unlink()
 
 
@@ -75,10 +58,10 @@ def test_a_tail_torn_at_any_byte_costs_only_the_records_that_it_tears(records: l
 def test_a_tail_that_is_garbage_is_cut(tmp_path: Path, byte: int) -> None:
     with contextlib.closing(Spool(tmp_path, LIMIT)) as spool:
         spool.put(b"first")
-    (segment,) = _segments(tmp_path)
+    (segment,) = segments(tmp_path)
     whole = segment.read_bytes()
     segment.write_bytes(whole + b"\xff" * byte)
-    assert _waiting(tmp_path) == [b"first"]
+    assert waiting(tmp_path) == [b"first"]
     assert segment.read_bytes() == whole
 
 
@@ -113,7 +96,7 @@ def test_it_is_a_queue_whatever_is_done_to_it(steps: list[bytes | int | str]) ->
             assert len(spool) == len(model)
             assert spool.size == sum(len(record) + 16 for record in model)
             assert spool.newest() == newest
-        assert _drain(spool) == model
+        assert drain(spool) == model
         spool.close()
 
 
@@ -127,31 +110,31 @@ def test_without_a_readable_position_nothing_is_lost(tmp_path: Path, position: b
         (tmp_path / "position").unlink()
     else:
         (tmp_path / "position").write_bytes(position)
-    assert _waiting(tmp_path) == [b"0", b"1", b"2"]
+    assert waiting(tmp_path) == [b"0", b"1", b"2"]
 
 
 def test_a_position_without_its_segment_hides_no_later_record(tmp_path: Path) -> None:
     with contextlib.closing(Spool(tmp_path, LIMIT)) as spool:
         spool.put(b"old" * 100)
-        _drain(spool)
-    for path in _segments(tmp_path):
+        drain(spool)
+    for path in segments(tmp_path):
         path.unlink()
     for record in (b"new", b"newer"):
         with contextlib.closing(Spool(tmp_path, LIMIT)) as spool:
             spool.put(record)
-    assert _waiting(tmp_path) == [b"new", b"newer"]
+    assert waiting(tmp_path) == [b"new", b"newer"]
 
 
 def test_damage_in_an_older_segment_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with contextlib.closing(Spool(tmp_path, 40_000)) as spool:
         for number in range(12):
             spool.put(bytes([number]) * 1000)
-    first, *_ = _segments(tmp_path)
+    first, *_ = segments(tmp_path)
     data = bytearray(first.read_bytes())
     data[1500] ^= 1
     first.write_bytes(data)
     with contextlib.closing(Spool(tmp_path, 40_000)) as spool:
-        assert [record[0] for record in _drain(spool)] == [0, *range(4, 12)]
+        assert [record[0] for record in drain(spool)] == [0, *range(4, 12)]
         assert spool.lost == len(data) - 1024
     assert "unreadable from byte 1024" in caplog.text
 
@@ -159,14 +142,14 @@ def test_damage_in_an_older_segment_costs_no_other(tmp_path: Path, caplog: pytes
 def test_damage_under_an_open_queue_does_not_stop_it(tmp_path: Path) -> None:
     with contextlib.closing(Spool(tmp_path, LIMIT)) as spool:
         spool.put(b"a" * 100)
-        (segment,) = _segments(tmp_path)
+        (segment,) = segments(tmp_path)
         with segment.open("r+b") as file:
             file.seek(60)
             file.write(b"b")
         assert spool.peek() == []
         assert (len(spool), spool.lost) == (0, 116)
         spool.put(b"next")
-        assert _drain(spool) == [b"next"]
+        assert drain(spool) == [b"next"]
 
 
 # A disk that refuses
@@ -196,9 +179,9 @@ def test_a_full_disk_is_an_error_and_heals(small_disk: Path) -> None:
         _fill(spool)
         assert spool.failed == 1
         assert spool.accepted >= 10
-        assert [record[0] for record in _drain(spool)] == list(range(spool.accepted))
+        assert [record[0] for record in drain(spool)] == list(range(spool.accepted))
         spool.put(bytes(3000))
-    assert _waiting(small_disk, 10 * LIMIT) == [bytes(3000)]
+    assert waiting(small_disk, 10 * LIMIT) == [bytes(3000)]
 
 
 def test_records_are_accepted_again_when_there_is_room(small_disk: Path) -> None:
@@ -212,7 +195,7 @@ def test_records_are_accepted_again_when_there_is_room(small_disk: Path) -> None
             spool.put(bytes(30_000))
         ballast.unlink()
         spool.put(b"after" * 6000)
-    assert _waiting(small_disk) == [b"before", b"after" * 6000]
+    assert waiting(small_disk) == [b"before", b"after" * 6000]
 
 
 @pytest.mark.parametrize("call", ["fsync", "write"])
@@ -234,7 +217,7 @@ def test_a_record_that_is_not_synced_is_not_accepted(
             spool.put(b"lost")
         spool.put(b"after")
         assert [entry.record for entry in spool.peek(records=9)] == [b"before", b"after"]
-    assert _waiting(tmp_path) == [b"before", b"after"]
+    assert waiting(tmp_path) == [b"before", b"after"]
 
 
 # SIGKILL
@@ -272,7 +255,7 @@ def test_a_killed_process_loses_nothing_that_it_accepted(tmp_path: Path) -> None
             process.wait(30)
         accepted += (tmp_path / f"out{life}").read_text().splitlines()
         delivered += _lines(tmp_path / f"err{life}")
-    left = [" ".join(record.decode().split()[:2]) for record in _waiting(queue, 2_000_000)]
+    left = [" ".join(record.decode().split()[:2]) for record in waiting(queue, 2_000_000)]
     everything = delivered + left
     assert len(accepted) > 50
     assert not set(accepted) - set(everything)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.runbooks.console.support import Running, running
+from tests.runbooks.console.traced import traced
+from watchkeeper.traces import TraceStore
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -26,6 +28,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One console for all tests of a module that change nothing."""
     with running(tmp_path_factory.mktemp("console")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def tracing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, TraceStore]]:
+    """One console with traces for all tests of a module, and the store behind it."""
+    with traced(tmp_path_factory.mktemp("tracing")) as found:
+        yield found
+
+
+@pytest.fixture
+def store(tracing: tuple[Running, TraceStore]) -> TraceStore:
+    """The store of the console with traces."""
+    return tracing[1]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runbooks.console.browsing import CONTRASTS, focused
+from tests.runbooks.console.browsing import check_contrasts, check_structure, check_width, focused
 from tests.runbooks.console.support import Running, alert
 
 if TYPE_CHECKING:
@@ -166,29 +166,16 @@ def test_a_refused_action_leaves_a_live_page_with_its_own_address(
 
 @pytest.mark.parametrize("width", [320, 390, 768])
 def test_nothing_sticks_out_of_a_narrow_screen(waiting: tuple[str, ...], page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    for url in waiting:
-        page.goto(url)
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, url
+    check_width(page, waiting, width)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_both_schemes(waiting: tuple[str, ...], page: Page, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for url in waiting:
-        page.goto(url)
-        # 4.5 is the contrast that WCAG 2.1 asks of normal text (success criterion 1.4.3).
-        assert page.evaluate(CONTRASTS) == [], url
+    check_contrasts(page, waiting, scheme)
 
 
 def test_every_page_can_be_walked_with_a_screen_reader(waiting: tuple[str, ...], page: Page) -> None:
-    for url in waiting:
-        page.goto(url)
-        assert page.locator("h1").count() == 1, url
-        ids = page.evaluate("() => [...document.querySelectorAll('[id]')].map((one) => one.id)")
-        assert sorted(ids) == sorted(set(ids)), url
-        fields = page.locator("input:not([type=hidden]), select, textarea")
-        assert all(fields.nth(index).evaluate("(one) => one.labels.length") for index in range(fields.count())), url
+    check_structure(page, waiting)
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the content"
     page.keyboard.press("Enter")

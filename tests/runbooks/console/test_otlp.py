@@ -5,13 +5,11 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.runbooks.console.support import Answer, Running, running
-from tests.runbooks.console.traced import traced
 from tests.traces.support import otlp, request_message
 from watchkeeper.clock import now
 from watchkeeper.errors import StoreError
@@ -21,20 +19,9 @@ PROTOBUF = "application/x-protobuf"
 OLD = "the time that traces are kept for"
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, TraceStore]]:
-    with traced(tmp_path_factory.mktemp("otlp")) as found:
-        yield found
-
-
 @pytest.fixture
-def console(both: tuple[Running, TraceStore]) -> Running:
-    return both[0]
-
-
-@pytest.fixture
-def store(both: tuple[Running, TraceStore]) -> TraceStore:
-    return both[1]
+def console(tracing: tuple[Running, TraceStore]) -> Running:
+    return tracing[0]
 
 
 def send(console: Running, body: bytes, kind: str = PROTOBUF, **headers: str) -> Answer:

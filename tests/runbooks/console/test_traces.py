@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,25 +10,14 @@ import pytest
 from runbooks.console.graph_picture import MOST_NODES, graph_picture
 from runbooks.console.trace_views import link_traces
 from tests.runbooks.console.support import Running
-from tests.runbooks.console.traced import EVIL, OTHER, TRACE, lately, traced
+from tests.runbooks.console.traced import EVIL, OTHER, TRACE, lately
 from watchkeeper.traces import Edge, TraceStore
 from watchkeeper.traces.wire import trace_from_json
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, TraceStore]]:
-    with traced(tmp_path_factory.mktemp("traces")) as found:
-        yield found
-
-
 @pytest.fixture
-def console(both: tuple[Running, TraceStore]) -> Running:
-    return both[0]
-
-
-@pytest.fixture
-def store(both: tuple[Running, TraceStore]) -> TraceStore:
-    return both[1]
+def console(tracing: tuple[Running, TraceStore]) -> Running:
+    return tracing[0]
 
 
 def text(console: Running, path: str, status: int = 200) -> str:

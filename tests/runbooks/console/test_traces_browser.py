@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runbooks.console.browsing import CONTRASTS, focused
+from tests.runbooks.console.browsing import check_contrasts, check_structure, check_width, focused
 from tests.runbooks.console.support import Running
 from tests.runbooks.console.traced import TRACE, lately, traced
 
@@ -78,28 +78,16 @@ def test_a_bar_stands_where_its_span_ran(console: Running, page: Page) -> None:
 
 @pytest.mark.parametrize("width", [320, 768])
 def test_nothing_sticks_out_of_a_narrow_screen(pages: tuple[str, ...], page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    for url in pages:
-        page.goto(url)
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, url
+    check_width(page, pages, width)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_both_schemes(pages: tuple[str, ...], page: Page, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for url in pages:
-        page.goto(url)
-        assert page.evaluate(CONTRASTS) == [], url
+    check_contrasts(page, pages, scheme)
 
 
 def test_every_page_can_be_walked_with_a_screen_reader(pages: tuple[str, ...], page: Page) -> None:
-    for url in pages:
-        page.goto(url)
-        assert page.locator("h1").count() == 1, url
-        ids = page.evaluate("() => [...document.querySelectorAll('[id]')].map((one) => one.id)")
-        assert sorted(ids) == sorted(set(ids)), url
-        fields = page.locator("input:not([type=hidden]), select, textarea")
-        assert all(fields.nth(index).evaluate("(one) => one.labels.length") for index in range(fields.count())), url
+    check_structure(page, pages)
 
 
 def test_the_browser_has_nothing_to_complain_about(pages: tuple[str, ...], page: Page, complaints: list[str]) -> None:
