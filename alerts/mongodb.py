@@ -29,7 +29,7 @@ ALERTS: tuple[Alert, ...] = (
         threshold=0,
         hold="1m",
         severity="critical",
-        summary="{{ $labels.rs_nm }} has no primary",
+        summary="{{ $labels.rs_nm }} ({{ $labels.job }}) has no primary",
         description="No member that is read knows of a primary: nothing can be written.",
         runbook="mongodb/member-unhealthy",
         panel="mongodb/primary",
@@ -46,7 +46,7 @@ ALERTS: tuple[Alert, ...] = (
         threshold=0,
         hold="1m",
         severity="critical",
-        summary="{{ $labels.member_idx }} of {{ $labels.rs_nm }} is not reached",
+        summary="{{ $labels.member_idx }} of {{ $labels.rs_nm }} ({{ $labels.job }}) is not reached",
         description=(
             "A member cannot be reached by another one: the set has fewer copies, and one failure less to spare."
         ),
@@ -61,7 +61,7 @@ ALERTS: tuple[Alert, ...] = (
         threshold=10,
         hold="5m",
         severity="warning",
-        summary="{{ $labels.name }} is {{ $value }} behind its primary",
+        summary="{{ $labels.name }} of {{ $labels.set }} ({{ $labels.job }}) is {{ $value }} behind its primary",
         description=(
             "Reads from this member are old, and writes that were acknowledged by the primary alone may be "
             "lost with it."

@@ -32,9 +32,9 @@ class Guard:
         self._context: ssl.SSLContext | None = None
         self._stamps: tuple[object, ...] = ()
         if access is not None:
-            for secret in (access.password, access.bearer):
+            for name, secret in (("password", access.password), ("bearer", access.bearer)):
                 if secret is not None:
-                    _resolved(secret)
+                    _resolved(secret, name)
             if access.tls is not None:
                 self._stamps = _stamps(access.tls)
                 self._context = _tls_context(access.tls)
@@ -83,11 +83,13 @@ class Guard:
         given = given.strip()
         try:
             if access.bearer is not None:
-                return scheme.lower() == "bearer" and _equal(given.encode("latin-1"), _resolved(access.bearer))
+                return scheme.lower() == "bearer" and _equal(
+                    given.encode("latin-1"), _resolved(access.bearer, "bearer")
+                )
             if access.password is None or scheme.lower() != "basic":
                 return False
             pair = base64.b64decode(given, validate=True)
-            return _equal(pair, f"{access.user}:{_resolved(access.password)}")
+            return _equal(pair, f"{access.user}:{_resolved(access.password, 'password')}")
         except SettingsError as error:
             # A secret that is away for a moment, as during its rotation, must not open the door.
             _log.error("the listener lets nobody in: %s", error)
@@ -96,11 +98,11 @@ class Guard:
             return False
 
 
-def _resolved(secret: Secret) -> str:
+def _resolved(secret: Secret, name: str) -> str:
     found = secret.resolve()
     if not found:
         # An environment variable may be empty, and whoever sends nothing would know it.
-        raise SettingsError(f"access: the secret in {secret.env or secret.file} is empty")
+        raise SettingsError(f"access: the secret in {secret.env or secret.file} is empty", place=("access", name))
     return found
 
 
@@ -138,13 +140,13 @@ def _tls_context(tls: Tls) -> ssl.SSLContext:
             context.verify_mode = ssl.CERT_REQUIRED
     except FileNotFoundError:
         named = [one for one in (tls.cert_file, tls.key_file, tls.client_ca_file) if one and not os.path.exists(one)]  # noqa: PTH110
-        raise SettingsError(f"access.tls: {', '.join(named) or path}: no such file") from None
+        raise SettingsError(f"access.tls: {', '.join(named) or path}: no such file", place=("access", "tls")) from None
     except (OSError, ValueError) as error:
         if path == tls.cert_file:
             why = unusable(error, str(path), tls.key_file)
         else:
             why = f"{path} holds no certificates: expected is PEM text"
-        raise SettingsError(f"access.tls: {why}") from None
+        raise SettingsError(f"access.tls: {why}", place=("access", "tls")) from None
     return context
 
 

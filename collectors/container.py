@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from glob import glob
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from collectors.container_files import Cgroup, Found, network
+from collectors import options
+from collectors.container_files import Cgroup, network
 from collectors.description import Collector
 from collectors.families import Family, family
+from collectors.host_files import Found
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.errors import TargetError
 from watchkeeper.signals import Signal
 
 if TYPE_CHECKING:
@@ -36,10 +38,7 @@ class ContainerSession:
     """Walks a tree of cgroups. Raises SettingsError when an option cannot be meant so."""
 
     def __init__(self, target: Target) -> None:
-        options = target.options
-        self._root = str(options.get("root", _ROOT)).rstrip("/")
-        self._path = str(options["path"]).strip("/") if "path" in options else None
-        self._names = _names(options)
+        self._root, self._path, self._names = _options(target)
         self._devices: dict[str, str] = {}
 
     def read(self, deadline: float) -> Sequence[Family]:
@@ -123,16 +122,22 @@ def own_cgroup(root: str, text: str | None = None) -> str:
     return "/"
 
 
-def _names(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    names = options.get("names", {})
+def _options(target: Target) -> tuple[str, str | None, tuple[tuple[str, str], ...]]:
+    """The options `root`, `path` (None when it is left out) and `names`."""
+    names = target.options.get("names", {})
     if not isinstance(names, dict):
-        raise SettingsError(f"option names is {names!r}: it is a mapping from a cgroup's name or path to a name")
-    return tuple((str(pattern), str(name)) for pattern, name in names.items())
+        raise options.wrong(target, "names", "it is a mapping from a cgroup's name or path to a name")
+    root = options.text(target, "root", _ROOT, example=_ROOT).rstrip("/")
+    path = options.text(target, "path", example="/kubepods.slice").strip("/") if "path" in target.options else None
+    return root, path, tuple((str(pattern), str(name)) for pattern, name in names.items())
 
 
 COLLECTOR = Collector(
     system="container",
     open=ContainerSession,
+    login="none",
+    stands="machine",
+    check=_options,
     options=(
         ("root", f"where the tree of cgroups v2 is mounted, {_ROOT} when it is left out"),
         ("path", "the cgroup to begin with, below root; patterns are allowed; the sidecar's own when it is left out"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from collectors.families import Family
@@ -75,16 +75,25 @@ class Collector:
     none); `schemes` are those of the target's url that it speaks, empty when it needs no url; `options` the keys of
     `target.options` with what they mean; `check` raises SettingsError when a target's options cannot be used;
     `cost` gives what a target costs that is scraped each so many seconds, for those who are paid for calls.
+
+    For its deployment: `login` says whether targets usually want a user and a password, a key alone, or nothing;
+    `stands` where a sidecar belongs: beside its target, on the `machine` that it reads (a pod would show it its own
+    container), or outside, since there is no pod to stand beside. `groups` are those of the machine that may read what
+    it reads, and `keeps_state` whether it can keep files over a restart.
     """
 
     system: str
     open: Callable[[Target], Session]
+    login: Literal["none", "user", "key"]
+    stands: Literal["beside", "machine", "outside"]
     up: Signal | None = None
     schemes: tuple[str, ...] = ()
     default_url: str = ""
     options: tuple[tuple[str, str], ...] = ()
-    check: Callable[[Target], None] | None = None
+    check: Callable[[Target], object] | None = None
     cost: Callable[[Target, float], Cost] | None = None
+    groups: tuple[str, ...] = ()
+    keeps_state: bool = False
 
     @property
     def signals(self) -> tuple[Signal, ...]:
@@ -108,7 +117,8 @@ def collector_of(target: Target) -> Collector:
         if scheme not in _HTTP:
             raise SettingsError(
                 f"target {target.name}: system {target.system!r} has no collector of its own: give the url of its "
-                f"metrics, for example url: http://127.0.0.1:8000/metrics"
+                f"metrics, for example url: http://127.0.0.1:8000/metrics",
+                place=("system",),
             )
         own = import_module("collectors.exposition").COLLECTOR
     check_target(own, target)
@@ -129,13 +139,17 @@ def check_target(collector: Collector, target: Target) -> None:
     if collector.schemes and target.url and scheme not in collector.schemes:
         allowed = ", ".join(f"{one}://" for one in collector.schemes)
         raise SettingsError(
-            f"target {target.name}: url begins with {scheme + '://' if scheme else 'no scheme'}: allowed: {allowed}"
+            f"target {target.name}: url begins with {scheme + '://' if scheme else 'no scheme'}: allowed: {allowed}",
+            place=("url",),
         )
     known = [name for name, _ in collector.options]
     for name in target.options:
         if name not in known:
             allowed = f"allowed: {', '.join(known)}" if known else "it has none"
-            raise SettingsError(f"target {target.name}: unknown option {name!r} of {collector.system}: {allowed}")
+            raise SettingsError(
+                f"target {target.name}: unknown option {name!r} of {collector.system}: {allowed}",
+                place=("options", name),
+            )
     if collector.check is not None:
         collector.check(target)
 

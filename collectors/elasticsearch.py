@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from collectors import elasticsearch_replies as replies
 from collectors.description import Collector
 from collectors.families import Family, family, single
-from collectors.http import CA_FILE, HttpReader
+from collectors.http import CA_FILE, HttpReader, ca_file
+from collectors.options import flag, one_of, text, texts, whole, wrong
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.errors import TargetError
 from watchkeeper.systems.elasticsearch_cluster import (
     ELASTICSEARCH_CLUSTER_HEALTH_UP,
     ELASTICSEARCH_EXPORTER_COLLECTOR_SUCCESS,
@@ -76,16 +78,11 @@ class ElasticsearchSession:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        options = target.options
-        self._limit = _whole(target, "limit", 100)
-        self._pattern = str(options.get("index_pattern", "_all"))
-        self._nodes = options.get("nodes", "local")
-        if self._nodes not in ("local", "all"):
-            raise SettingsError(f"target {target.name}: option nodes is {self._nodes!r}: write local or all")
-        self._parts = (_INFO, _NODES, *_chosen(target))
+        self._options = _options(target)
         self._reader = HttpReader(target, _base(target))
         self._deadline = 0.0
-        self._failed: dict[str, str] = {}
+        self._failed: set[str] = set()
+        self._complete = True
         self._client = self._open()
 
     def read(self, deadline: float) -> Sequence[Family]:
@@ -96,10 +93,10 @@ class ElasticsearchSession:
         found = [single(ELASTICSEARCH_CLUSTER_HEALTH_UP, 1.0), *replies.cluster_health(health)]
         self._deadline = begun + _SHARE * (deadline - begun)
         success = [(("cluster_health",), 1.0)]
-        for part in self._parts:
-            families = self._part(part, cluster)
-            success.append(((part.name,), float(families is not None)))
-            found += families or ()
+        for part in (_INFO, _NODES, *self._options.parts):
+            self._complete = True
+            found += self._tried(part.name, partial(part.ask, self, cluster)) or ()
+            success.append(((part.name,), float(self._complete)))
         return [*found, family(ELASTICSEARCH_EXPORTER_COLLECTOR_SUCCESS, success)]
 
     def abort(self) -> None:
@@ -109,19 +106,23 @@ class ElasticsearchSession:
         self._client.close()
         self._reader.close()
 
-    def _part(self, part: Part, cluster: str) -> Sequence[Family] | None:
-        """The families of a part, None when it was refused or there was no time left; the log says why, once."""
+    def _tried(self, what: str, ask: Callable[[], T]) -> T | None:
+        """What is asked, None when it was refused or there was no time left; the log says why, once.
+
+        The part that it belongs to is not complete then.
+        """
         try:
             if monotonic() >= self._deadline:
                 raise TargetError("the parts before it took the time of the scrape")
-            families = self._asked(lambda: part.ask(self, cluster))
+            found = self._asked(ask)
         except TargetError as error:
-            if part.name not in self._failed:
-                _log.warning("target %s: %s is left out: %s", self._target.name, part.name, error)
-            self._failed[part.name] = str(error)
+            if what not in self._failed:
+                _log.warning("target %s: %s is left out: %s", self._target.name, what, error)
+            self._failed.add(what)
+            self._complete = False
             return None
-        self._failed.pop(part.name, None)
-        return families
+        self._failed.discard(what)
+        return found
 
     def _asked(self, ask: Callable[[], T]) -> T:
         from elasticsearch import ApiError, TransportError
@@ -175,12 +176,7 @@ class ElasticsearchSession:
 
     def _get(self, path: str) -> bytes:
         headers = {"Accept": "application/json"}
-        if self._target.options.get("api_key"):
-            password = self._target.password
-            if password is None:
-                raise SettingsError(
-                    f"target {self._target.name}: option api_key: write the key as password: {{file: PATH}}"
-                )
+        if self._options.api_key and (password := self._target.password) is not None:
             headers["Authorization"] = f"ApiKey {password.resolve()}"
         return self._reader.get(path, self._deadline, headers=headers)
 
@@ -188,35 +184,44 @@ class ElasticsearchSession:
         return replies.cluster_info(_mapping(self._client.info()))
 
     def nodes(self, cluster: str) -> Sequence[Family]:
-        node = "_local" if self._nodes == "local" else None
+        node = "_local" if self._options.nodes == "local" else None
         wait = _seconds(self._deadline)
         return replies.nodes(_mapping(self._client.nodes.stats(node_id=node, filter_path=_NODE_FIELDS, timeout=wait)))
 
     def indices(self, cluster: str) -> Sequence[Family]:
-        stats = _mapping(self._client.indices.stats(index=self._pattern, filter_path=_INDEX_FIELDS))
-        found = replies.indices(stats, cluster, self._limit)
+        stats = _mapping(self._client.indices.stats(index=self._options.pattern, filter_path=_INDEX_FIELDS))
+        found = replies.indices(stats, cluster, self._options.limit)
         kept = {value for one in found for _, pairs, _ in one.points for name, value in pairs if name == "index"}
-        known = _mapping(self._client.indices.get_alias(index=self._pattern))
+        known = _mapping(self._client.indices.get_alias(index=self._options.pattern))
         return [*found, *replies.aliases(known, cluster, kept)]
 
     def slm(self, cluster: str) -> Sequence[Family]:
         return replies.slm(_mapping(self._client.slm.get_stats()), _mapping(self._client.slm.get_status()))
 
     def ilm(self, cluster: str) -> Sequence[Family]:
-        explained = _mapping(self._client.ilm.explain_lifecycle(index=self._pattern))
-        return replies.ilm(explained, _mapping(self._client.ilm.get_status()), self._limit)
+        explained = _mapping(self._client.ilm.explain_lifecycle(index=self._options.pattern))
+        return replies.ilm(explained, _mapping(self._client.ilm.get_status()), self._options.limit)
 
     def data_streams(self, cluster: str) -> Sequence[Family]:
-        return replies.data_streams(_mapping(self._client.indices.data_streams_stats(name="*")), self._limit)
+        return replies.data_streams(_mapping(self._client.indices.data_streams_stats(name="*")), self._options.limit)
 
     def shards(self, cluster: str) -> Sequence[Family]:
         rows = self._client.cat.shards(format="json", h="index,shard,prirep,state,node").body
         return replies.shards(rows, cluster)  # type: ignore[arg-type]  # a list, because of format
 
     def snapshots(self, cluster: str) -> Sequence[Family]:
-        repositories = sorted(_mapping(self._client.snapshot.get_repository()))[: self._limit]
-        found = {name: _mapping(self._client.snapshot.get(repository=name, snapshot="_all")) for name in repositories}
+        repositories = sorted(_mapping(self._client.snapshot.get_repository()))[: self._options.limit]
+        found = {}
+        for name in repositories:
+            reply = self._tried(f"the snapshot repository {name}", partial(self._snapshots, name))
+            if reply is not None:
+                found[name] = reply
+            elif monotonic() >= self._deadline:
+                break
         return replies.snapshots(found)
+
+    def _snapshots(self, repository: str) -> Mapping[str, Any]:
+        return _mapping(self._client.snapshot.get(repository=repository, snapshot="_all"))
 
     def health_report(self, cluster: str) -> Sequence[Family]:
         return replies.health_report(_mapping(self._client.health_report()))
@@ -258,29 +263,40 @@ def _seconds(deadline: float) -> str:
     return f"{max(1, int((deadline - monotonic()) * 1000))}ms"
 
 
-def _whole(target: Target, option: str, default: int) -> int:
-    value = target.options.get(option, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(f"target {target.name}: option {option} is {value!r}: write a whole number above 0")
-    return value
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to read, and how much of it."""
+
+    parts: tuple[Part, ...]
+    nodes: str
+    limit: int
+    pattern: str
+    api_key: bool
 
 
-def _chosen(target: Target) -> tuple[Part, ...]:
-    chosen = target.options.get("collect", [])
-    if not isinstance(chosen, list):
-        raise SettingsError(
-            f"target {target.name}: option collect is {chosen!r}: write a list, such as [slm, snapshots]"
-        )
-    for name in chosen:
-        if name not in _OPTIONAL:
-            allowed = ", ".join(_OPTIONAL)
-            raise SettingsError(f"target {target.name}: option collect has {name!r}: allowed: {allowed}")
-    return tuple(part for name, part in _OPTIONAL.items() if name in chosen)
+def _options(target: Target) -> Options:
+    ca_file(target)  # the reader uses it
+    chosen = texts(target, "collect", example="slm, snapshots")
+    if unknown := [name for name in chosen if name not in _OPTIONAL]:
+        raise wrong(target, "collect", f"{unknown[0]!r} is no part: allowed: {', '.join(_OPTIONAL)}")
+    api_key = flag(target, "api_key")
+    if api_key and target.password is None:
+        raise wrong(target, "api_key", "write the key as password: {file: PATH}")
+    return Options(
+        parts=tuple(part for name, part in _OPTIONAL.items() if name in chosen),
+        nodes=one_of(target, "nodes", ("local", "all")),
+        limit=whole(target, "limit", 100),
+        pattern=text(target, "index_pattern", "_all", example="logs-*"),
+        api_key=api_key,
+    )
 
 
 COLLECTOR = Collector(
     system="elasticsearch",
     open=ElasticsearchSession,
+    check=_options,
+    login="user",
+    stands="beside",
     up=ELASTICSEARCH_CLUSTER_HEALTH_UP,
     schemes=("http", "https"),
     default_url=_DEFAULT_URL,

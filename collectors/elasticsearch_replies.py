@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from collectors.families import Family, family
+from collectors.replies import at
 from watchkeeper.signals import Signal
 from watchkeeper.systems import elasticsearch_cluster as c
 from watchkeeper.systems import elasticsearch_pools as p
@@ -43,13 +44,10 @@ _USABLE = ("SUCCESS", "PARTIAL")
 
 def number(reply: Any, path: str) -> float | None:
     """The number at a dotted path; a list counts its items, True is 1; None when there is none."""
-    for key in path.split("."):
-        if not isinstance(reply, Mapping) or key not in reply:
-            return None
-        reply = reply[key]
-    if isinstance(reply, bool | int | float):
-        return float(reply)
-    return float(len(reply)) if isinstance(reply, list) else None
+    found = at(reply, path)
+    if isinstance(found, bool | int | float):
+        return float(found)
+    return float(len(found)) if isinstance(found, list) else None
 
 
 def _scale(signal: Signal, path: str) -> float:
@@ -122,19 +120,13 @@ def _node_labels(cluster: str, node: Reply) -> tuple[str, ...]:
     return (cluster, *told, str(node.get("host", "")), str(node.get("name", "")))
 
 
-def _at(reply: Any, path: str) -> Any:
-    for key in path.split("."):
-        reply = reply.get(key) if isinstance(reply, Mapping) else None
-    return reply
-
-
 def _named(node: Reply, path: str) -> Iterable[tuple[str, Reply]]:
-    found = _at(node, path)
+    found = at(node, path)
     return found.items() if isinstance(found, Mapping) else ()
 
 
 def _listed(node: Reply, path: str) -> Iterable[Reply]:
-    found = _at(node, path)
+    found = at(node, path)
     return found if isinstance(found, list) else ()
 
 

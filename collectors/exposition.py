@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from collectors.description import Collector
 from collectors.families import Exemplar, Family, Pairs, Point
-from collectors.http import CA_FILE, HttpReader
+from collectors.http import CA_FILE, HttpReader, ca_file
 from watchkeeper.errors import TargetError
 
 if TYPE_CHECKING:
@@ -222,6 +222,9 @@ class ExpositionSession:
 COLLECTOR = Collector(
     system="exposition",
     open=ExpositionSession,
+    login="none",
+    stands="beside",
+    check=ca_file,
     schemes=("http", "https"),
     options=(CA_FILE,),
 )

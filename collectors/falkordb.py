@@ -10,13 +10,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from collectors import options
 from collectors.description import Collector, ConnectionEndedError
 from collectors.families import Family, family, single
-from collectors.redis import flag
+from collectors.kept import KeptConnection
 from collectors.redis_info import number
 from collectors.resp import TLS_OPTIONS, Address, RedisConnection, RedisError, batch, explained, has_ended
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.errors import TargetError
 from watchkeeper.signals import Signal
 from watchkeeper.systems import falkordb as s
 
@@ -136,17 +137,18 @@ def _memory(graphs: Sequence[str], replies: Sequence[Any]) -> list[Family]:
     return [family(s.FALKORDB_GRAPH_MEMORY_BYTES, totals), family(s.FALKORDB_GRAPH_MEMORY_PART_BYTES, parts)]
 
 
-class FalkorDBSession:
+def _options(target: Target) -> tuple[Address, bool, int]:
+    """The address, `memory` and `graph_limit`."""
+    limit = options.whole(target, "graph_limit", _GRAPHS, least=0)
+    return Address.of(target, _DEFAULT_URL), options.flag(target, "memory"), limit
+
+
+class FalkorDBSession(KeptConnection[RedisConnection]):
     """One connection, opened at the first read. Raises SettingsError when an option is wrong."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._address = Address.of(target, _DEFAULT_URL)
-        self._memory = flag(target, "memory")
-        self._limit = target.options.get("graph_limit", _GRAPHS)
-        if not isinstance(self._limit, int) or isinstance(self._limit, bool) or self._limit < 0:
-            raise SettingsError(f"target {target.name}: option graph_limit is {self._limit!r}: write a number")
-        self._connection: RedisConnection | None = None
+        self._address, self._memory, self._limit = _options(target)
 
     def read(self, deadline: float) -> Sequence[Family]:
         kept = self._connection
@@ -169,16 +171,6 @@ class FalkorDBSession:
         if self._memory and _has_free_thread([*queries, *settings]):
             found += self._memory_of(connection, asked, deadline)
         return found
-
-    def abort(self) -> None:
-        connection = self._connection
-        if connection is not None:
-            connection.abort()
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
     def _connect(self, deadline: float) -> RedisConnection:
         self._connection, _ = RedisConnection.login(self._target, self._address, deadline, _LIMIT_BYTES)
@@ -212,6 +204,9 @@ def _explained(error: Exception, host: str) -> str:
 COLLECTOR = Collector(
     system="falkordb",
     open=FalkorDBSession,
+    login="user",
+    stands="beside",
+    check=_options,
     up=s.FALKORDB_UP,
     schemes=("redis", "rediss", "unix", "falkordb", "falkordbs"),
     default_url=_DEFAULT_URL,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from collectors import options
 from collectors.description import Collector
 from collectors.families import Family, Pairs, Point, family
 from collectors.host_files import Files, Found
@@ -30,12 +31,13 @@ class HostSession:
     """Reads files, and keeps most of them open."""
 
     def __init__(self, target: Target) -> None:
-        self._files = Files(str(target.options.get("root", "/")))
+        root, network = _options(target)
+        self._files = Files(root)
         self._heads: dict[str, Family] = {}
         # Kept from read to read, so that the encoder finds the series of the last one again.
         self._pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], Pairs] = {}
         self._hardware = Hardware(self._files)
-        self._storage = Storage(self._files, bool(target.options.get("network_filesystems", False)))
+        self._storage = Storage(self._files, network)
 
     def read(self, deadline: float) -> Sequence[Family]:
         # By name: the hash of a signal is made of all it says.
@@ -85,9 +87,17 @@ class HostSession:
         yield self._storage.filesystems(deadline)
 
 
+def _options(target: Target) -> tuple[str, bool]:
+    """The options `root` and `network_filesystems`."""
+    return options.text(target, "root", "/", example="/host"), options.flag(target, "network_filesystems")
+
+
 COLLECTOR = Collector(
     system="host",
     open=HostSession,
+    login="none",
+    stands="machine",
+    check=_options,
     options=(
         ("root", "directory below which the host's /proc, /sys and file systems are mounted"),
         ("network_filesystems", "true asks network file systems too; one whose server is gone hangs the target"),

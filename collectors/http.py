@@ -1,28 +1,24 @@
-"""HTTP requests of collectors: one kept connection, within a deadline, in bounded memory.
-
-The standard library's client, because urllib3 costs a sidecar 6 MB that it does not need.
-"""
+"""HTTP requests of collectors: one kept connection, within a deadline, in bounded memory."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import http.client
 import json
-import socket
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from collectors import options
 from collectors.problems import client_certificates, in_words
+from watchkeeper import connection, credentials
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
 
-__all__ = ["CA_FILE", "LIMIT_BYTES", "HttpReader", "authorization"]
+__all__ = ["CA_FILE", "LIMIT_BYTES", "HttpReader", "StatusError", "authorization", "ca_file"]
 
 # A large kube-state-metrics answers with about that much; more is a mistake that would cost the sidecar its memory.
 LIMIT_BYTES = 10 * 1024 * 1024
@@ -30,8 +26,19 @@ CA_FILE = ("ca_file", "certificates that sign the server's, for https://")
 """The option of every collector that speaks HTTP."""
 
 _CHUNK = 64 * 1024
-# What a server that closed a kept connection makes of the next request.
-_STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
+
+
+class StatusError(TargetError):
+    """The server answered with another status than 200."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def ca_file(target: Target) -> str | None:
+    """The option `ca_file`. Raises SettingsError when it is no text."""
+    return options.text(target, "ca_file", example="/etc/ssl/ca.pem") or None
 
 
 class HttpReader:
@@ -39,13 +46,14 @@ class HttpReader:
 
     `user` and `password` of the target (or of its url) are sent as basic authentication, a password alone as a bearer
     token; both are read at every request, so that a rotated one is picked up. `base` replaces the target's url.
+    Raises SettingsError when the option `ca_file` is no text.
     """
 
     def __init__(self, target: Target, base: str = "") -> None:
         self._target = target
+        self._ca_file = ca_file(target)
         self._url = urlsplit(base or target.url)
-        self._connection: http.client.HTTPConnection | None = None
-        self._aborted = False
+        self._connection = connection.Connection(self._url, lambda: client_certificates(self._ca_file))
         self.content_type = ""
         """What the last answer says that it is."""
 
@@ -64,8 +72,8 @@ class HttpReader:
     ) -> bytes:
         """The body of a GET of `path` (with its query), at most `limit` bytes (10 MiB), by `deadline` (monotonic).
 
-        Raises TargetError: no answer in time, refused, another status than 200, too large. The message has the address
-        and no secret.
+        Raises TargetError: no answer in time, refused, too large, and StatusError: another status than 200. The message
+        has the address and no secret.
         """
         return self._asked("GET", path, None, deadline, headers or {}, limit or LIMIT_BYTES)
 
@@ -79,25 +87,16 @@ class HttpReader:
         return self._json(path, self._asked("POST", path, json.dumps(value).encode(), deadline, sent, LIMIT_BYTES))
 
     def abort(self) -> None:
-        """Make a request in another thread fail now."""
-        self._aborted = True
-        connection = self._connection
-        sock = connection.sock if connection is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                # The plain socket's: the TLS socket's would take its state away from under the reader.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        """Make a request in another thread fail now, and every later one."""
+        self._connection.abort()
 
     def close(self) -> None:
         """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
     def where(self, path: str) -> str:
         """The address of a path as errors name it: without user, password and query."""
-        url = self._url
-        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{path.partition('?')[0]}"
+        return self._connection.where(path)
 
     def _asked(
         self, method: str, path: str, body: bytes | None, deadline: float, headers: Mapping[str, str], limit: int
@@ -108,6 +107,9 @@ class HttpReader:
             error = in_words(problem, self._url.hostname or "")
         except (http.client.HTTPException, zlib.error) as problem:
             error = str(problem) or type(problem).__name__
+        except StatusError as problem:
+            self.close()
+            raise StatusError(f"{self.where(path)}: {problem}", problem.status) from None
         except TargetError as problem:
             error = str(problem)
         self.close()
@@ -118,30 +120,8 @@ class HttpReader:
     ) -> bytes:
         timeout = max(0.001, deadline - monotonic())
         sent = {**self._headers(), "X-Prometheus-Scrape-Timeout-Seconds": f"{timeout:.3f}", **headers}
-        kept = self._connection
-        if kept is not None and kept.sock is not None:
-            kept.sock.settimeout(timeout)
-            try:
-                kept.request(method, path, body, sent)
-                response = kept.getresponse()
-            except _STALE:
-                # The server closes connections that are idle for longer than our interval: that is no failure.
-                if self._aborted:
-                    raise
-                kept.close()
-            else:
-                return self._body(response, deadline, limit)
-        connection = self._connection = self._connect(timeout)
-        connection.request(method, path, body, sent)
-        return self._body(connection.getresponse(), deadline, limit)
-
-    def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        url = self._url
-        host = url.hostname or ""
-        if url.scheme == "https":
-            context = client_certificates(self._target.options.get("ca_file"))
-            return http.client.HTTPSConnection(host, url.port or 443, timeout=timeout, context=context)
-        return http.client.HTTPConnection(host, url.port or 80, timeout=timeout)
+        response = self._connection.ask(method, path, body, sent, deadline)
+        return self._body(response, deadline, limit)
 
     def _headers(self) -> dict[str, str]:
         return {"Accept-Encoding": "gzip", "User-Agent": "watchkeeper", **authorization(self._target, self._url)}
@@ -151,7 +131,7 @@ class HttpReader:
         self.content_type = response.headers.get("Content-Type", "")
         if response.status != 200:
             refused = " (set user and password of the target)" if response.status in {401, 403} else ""
-            raise TargetError(f"it answered {response.status} {response.reason}{refused}")
+            raise StatusError(f"it answered {response.status} {response.reason}{refused}", response.status)
         packed = response.headers.get("Content-Encoding", "") == "gzip"
         unpack = zlib.decompressobj(31) if packed else None
         parts, size = [], 0
@@ -168,6 +148,8 @@ class HttpReader:
             raise ConnectionError("it closed the connection in mid-answer")
         # `read1` leaves an answer of known length open, and its connection then refuses the next request.
         response.close()
+        if response.will_close:
+            self.close()
         return b"".join(parts)
 
     def _json(self, path: str, body: bytes) -> Any:
@@ -181,6 +163,4 @@ def authorization(target: Target, url: SplitResult) -> dict[str, str]:
     """The header that the user and password of a target, or of its url, make: basic, or bearer without a user."""
     user = target.user or unquote(url.username or "")
     password = target.password.resolve() if target.password is not None else unquote(url.password or "")
-    if user:
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-    return {"Authorization": f"Bearer {password}"} if password else {}
+    return credentials.authorization(user, password) if user else credentials.authorization(bearer=password)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from collectors import options
 from collectors.description import Collector
 from collectors.families import Family, family
 from collectors.logs_files import LINE_BYTES, Chunk, Files
@@ -21,8 +21,8 @@ from collectors.logs_journal import Journal
 from collectors.logs_records import FORMATS, Record, continues, of_fields, parse
 from collectors.logs_services import MAX_SERVICES, OTHER, Service, Services, service_of_file, service_of_unit
 from watchkeeper.clock import monotonic, now
-from watchkeeper.durations import parse_duration
-from watchkeeper.errors import SettingsError, WatchkeeperError
+from watchkeeper.disk import replacing
+from watchkeeper.errors import SettingsError
 from watchkeeper.systems import logs as s
 
 if TYPE_CHECKING:
@@ -54,30 +54,27 @@ class LogsSession:
     """Follows one pattern of files, or the journal."""
 
     def __init__(self, target: Target) -> None:
-        _check(target)
-        options = target.options
+        wanted = _options(target)
         self._target = target
-        self._format = str(options.get("format", "auto"))
-        self._learn = parse_duration(str(options.get("learn", "1h")))
-        self._path = Path(options["state"]) if "state" in options else None
-        self._services = Services(int(options.get("templates", 1000)))
+        self._format, self._learn, self._service = wanted.format, wanted.learn, wanted.service
+        self._path = Path(wanted.state) if wanted.state else None
+        self._services = Services(wanted.templates)
         self._sources: dict[str, _Source] = {}
         self._saved = monotonic()
         self._unsaved = ""
         self._found = True
         state = self._restored()
         url = urlsplit(target.url)
-        beginning = options.get("from", "end") == "beginning"
         self._files: Files | None = None
         self._journal: Journal | None = None
         if url.scheme == "journald":
             directory = [f"--directory={unquote(url.path)}"] if url.path.strip("/") else []
-            units = [f"--unit={unit}" for unit in _listed(options.get("units"))]
+            units = [f"--unit={unit}" for unit in wanted.units]
             self._journal = Journal(
-                [*directory, *units], from_beginning=beginning, cursor=str(state.get("cursor") or "")
+                [*directory, *units], from_beginning=wanted.beginning, cursor=str(state.get("cursor") or "")
             )
         else:
-            self._files = Files(_pattern(target), from_beginning=beginning, state=state.get("files"))
+            self._files = Files(_pattern(target), from_beginning=wanted.beginning, state=state.get("files"))
 
     def read(self, deadline: float) -> Sequence[Family]:
         """What all services have written until now. Raises TargetError when the journal cannot be read."""
@@ -132,7 +129,7 @@ class LogsSession:
         self._sources = {path: source for path, source in self._sources.items() if path in known}
 
     def _name(self, path: str) -> str:
-        return str(self._target.options.get("service") or service_of_file(path))
+        return self._service or service_of_file(path)
 
     def _missing(self) -> str:
         """What a pattern that matches no file is shown as."""
@@ -255,38 +252,45 @@ class LogsSession:
                 name: {"since": one.since, "templates": one.templates.state()} for name, one in self._services.items()
             },
         }
-        draft = path.with_name(f"{path.name}.new")
         try:
-            # Words of the logs are in it.
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
-                json.dump(state, file)
-            draft.replace(path)
+            with replacing(path, mode=0o600) as file:  # words of the logs are in it
+                file.writelines(piece.encode() for piece in json.JSONEncoder().iterencode(state))
         except OSError as error:
             if not self._unsaved:
                 _log.warning("target %s: cannot write %s: %s", self._target.name, path, error.strerror)
             self._unsaved = error.strerror or str(error)
-            with contextlib.suppress(OSError):
-                draft.unlink()
         else:
             self._unsaved = ""
 
 
-def _check(target: Target) -> None:
-    """Raise SettingsError for a url or options that cannot be used."""
-    options, where = target.options, f"target {target.name}"
-    if (form := str(options.get("format", "auto"))) not in FORMATS:
-        raise SettingsError(f"{where}: option format is {form!r}: {', '.join(FORMATS)}")
-    if (begin := options.get("from", "end")) not in ("end", "beginning"):
-        raise SettingsError(f"{where}: option from is {begin!r}: end or beginning")
-    limit = options.get("templates", 1000)
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        raise SettingsError(f"{where}: option templates is {limit!r}: a number from 1 on")
-    try:
-        parse_duration(str(options.get("learn", "1h")))
-    except WatchkeeperError as error:
-        raise SettingsError(f"{where}: option learn: {error}") from None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """What a target asks for; `learn` in seconds, texts empty when they are left out."""
+
+    format: str
+    beginning: bool
+    service: str
+    units: Sequence[str]
+    learn: float
+    templates: int
+    state: str
+
+
+def _options(target: Target) -> _Options:
     if not target.url.startswith("journald://") and not _pattern(target).startswith("/"):
-        raise SettingsError(f"{where}: url {target.url}: the path begins with /, as in file:///var/log/app/*.log")
+        raise SettingsError(
+            f"target {target.name}: url {target.url}: the path begins with /, as in file:///var/log/app/*.log",
+            place=("url",),
+        )
+    return _Options(
+        format=options.one_of(target, "format", FORMATS, "auto"),
+        beginning=options.one_of(target, "from", ("end", "beginning")) == "beginning",
+        service=options.text(target, "service", example="shop"),
+        units=options.texts(target, "units", example="ssh.service", alone=True),
+        learn=options.duration(target, "learn", "1h"),
+        templates=options.whole(target, "templates", 1000),
+        state=options.text(target, "state", example="/var/lib/watchkeeper/logs.json"),
+    )
 
 
 def _pattern(target: Target) -> str:
@@ -294,14 +298,14 @@ def _pattern(target: Target) -> str:
     return unquote(target.url.removeprefix("file://"))
 
 
-def _listed(value: object) -> list[str]:
-    return [] if value is None else [str(one) for one in value] if isinstance(value, list) else [str(value)]
-
-
 COLLECTOR = Collector(
     system="logs",
     open=LogsSession,
-    check=_check,
+    login="none",
+    stands="machine",
+    groups=("adm", "systemd-journal"),  # who may read logs on Debian, and on systemd's own terms
+    keeps_state=True,
+    check=_options,
     schemes=("file", "journald"),
     options=(
         ("format", "auto (default), plain, json, cri or docker"),

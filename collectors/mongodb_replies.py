@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from collectors.families import Family, family, single
+from collectors.replies import at
 from watchkeeper.signals import Signal
 from watchkeeper.systems import mongodb as m
 from watchkeeper.systems import mongodb_replication as r
@@ -48,13 +49,6 @@ def number(value: Any) -> float | None:
         return float(value.time)
     # DatetimeMS, the form in which the driver is told to leave dates: any year fits.
     return float(int(value)) if hasattr(value, "as_datetime") else None
-
-
-def at(document: Any, path: str) -> Any:
-    """What stands at a dotted path, None when nothing does."""
-    for key in path.split("."):
-        document = document.get(key) if isinstance(document, Mapping) else None
-    return document
 
 
 def _family(signal: Signal, rows: Sequence[tuple[Labels, Any]]) -> Family:

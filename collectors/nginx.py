@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from collectors.description import Collector
 from collectors.families import Family, single
-from collectors.http import CA_FILE, HttpReader
+from collectors.http import CA_FILE, HttpReader, ca_file
 from watchkeeper.errors import TargetError
 from watchkeeper.systems import nginx as s
 
@@ -74,6 +74,9 @@ class NginxSession:
 COLLECTOR = Collector(
     system="nginx",
     open=NginxSession,
+    login="none",
+    stands="beside",
+    check=ca_file,
     up=s.NGINX_UP,
     schemes=("http", "https"),
     default_url="http://127.0.0.1:80/stub_status",

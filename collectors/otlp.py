@@ -11,7 +11,7 @@ With temporality `delta` sums and histograms carry what was gained since the rec
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +22,7 @@ from collectors.otlp_streams import Key, Streams
 from watchkeeper.errors import SettingsError
 from watchkeeper.otlp import otlp_sender, signal_url
 from watchkeeper.outbox import Send
-from watchkeeper.posting import Poster, authorization
+from watchkeeper.posting import Poster
 
 if TYPE_CHECKING:
     from watchkeeper.settings import OtlpPush
@@ -56,7 +56,8 @@ def _messages() -> Any:
         return importlib.import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
     except ImportError as error:
         raise SettingsError(
-            f"push.otlp needs opentelemetry-proto ({error.name} is missing): pip install 'watchkeeper[otel]'"
+            f"push.otlp needs opentelemetry-proto ({error.name} is missing): pip install 'watchkeeper[otel]'",
+            place=("push", "otlp"),
         ) from None
 
 
@@ -225,19 +226,9 @@ def _whole(value: float) -> int:
 def poster(settings: OtlpPush) -> Poster:
     """What posts to the receiver of the settings; its secrets are read for each request."""
     url = signal_url(settings.url, "metrics")
-    return Poster(url, headers=_headers(settings), ca_file=settings.ca_file, timeout=settings.timeout)
+    return Poster(url, headers=settings.credentials, ca_file=settings.ca_file, timeout=settings.timeout)
 
 
 def sender(to: Poster) -> Send:
     """Sends the bodies that an encoder makes."""
     return otlp_sender(to, _messages().ExportMetricsServiceResponse, "rejected_data_points")
-
-
-def _headers(settings: OtlpPush) -> Callable[[], Mapping[str, str]]:
-    def headers() -> Mapping[str, str]:
-        password = settings.password.resolve() if settings.password else ""
-        bearer = settings.bearer.resolve() if settings.bearer else ""
-        own = {name: secret.resolve() for name, secret in settings.headers.items()}
-        return authorization(settings.user, password, bearer) | own
-
-    return headers

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from collectors.description import Collector, Cost
 from collectors.exposition import Parser
-from collectors.families import Family, family, single
-from collectors.http import CA_FILE, HttpReader
+from collectors.families import Family, Pairs, family, single
+from collectors.http import CA_FILE, HttpReader, ca_file
+from collectors.options import duration, text, whole
 from watchkeeper.clock import Clock, monotonic, now
-from watchkeeper.durations import parse_duration
-from watchkeeper.errors import DefinitionError, SettingsError, TargetError
+from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.systems import pinecone as s
 
 if TYPE_CHECKING:
@@ -95,20 +95,32 @@ _LEDGERS: dict[tuple[str, str], Ledger] = {}
 
 def _ledger(target: Target) -> Ledger:
     """The ledger of a target, with the interval and the limit that the settings have now."""
-    options = target.options
-    interval = options.get("interval", "5m")
-    limit = options.get("calls_per_day", 3000)
-    try:
-        seconds = parse_duration(interval)
-    except (DefinitionError, TypeError, AttributeError):
-        raise SettingsError(
-            f"target {target.name}: option interval is {interval!r}: write a duration, such as 5m"
-        ) from None
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise SettingsError(f"target {target.name}: option calls_per_day is {limit!r}: write a whole number above 0")
-    known = _LEDGERS.setdefault((target.name, target.url), Ledger(seconds, limit))
-    known.interval, known.limit = seconds, limit
+    options = _options(target)
+    known = _LEDGERS.setdefault((target.name, target.url), Ledger(options.interval, options.calls_per_day))
+    known.interval, known.limit = options.interval, options.calls_per_day
     return known
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How often to ask (seconds, and calls a day at most), and for what beside the indexes."""
+
+    interval: float
+    calls_per_day: int
+    project: str
+    namespaces: int
+
+
+def _options(target: Target) -> Options:
+    if target.password is None:
+        raise SettingsError(f"target {target.name}: Pinecone wants an API key: set password: {{file: PATH}}")
+    ca_file(target)  # the readers use it
+    return Options(
+        interval=duration(target, "interval", "5m"),
+        calls_per_day=whole(target, "calls_per_day", 3000),
+        project=text(target, "project_id"),
+        namespaces=whole(target, "namespaces", 0, least=0),
+    )
 
 
 # What a reading asks is none of the operations that the guide bills (query, fetch, list of record ids). It does not say
@@ -165,17 +177,9 @@ class PineconeSession:
     _readers: list[HttpReader] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        target = self.target
-        if target.password is None:
-            raise SettingsError(f"target {target.name}: Pinecone wants an API key: set password: {{file: PATH}}")
-        self._book = self.ledger or _ledger(target)
-        self._namespaces = target.options.get("namespaces", 0)
-        if isinstance(self._namespaces, bool) or not isinstance(self._namespaces, int) or self._namespaces < 0:
-            raise SettingsError(
-                f"target {target.name}: option namespaces is {self._namespaces!r}: write a whole number, 0 for none"
-            )
-        self._project = str(target.options.get("project_id", ""))
-        self._base = target.url or _DEFAULT_URL
+        self._options = _options(self.target)
+        self._book = self.ledger or _ledger(self.target)
+        self._base = self.target.url or _DEFAULT_URL
 
     def read(self, deadline: float) -> Sequence[Family]:
         book = self._book
@@ -225,7 +229,7 @@ class PineconeSession:
     def _of(self, indexes: Sequence[Index], deadline: float) -> list[Family]:
         success: dict[str, float] = {}
         metrics: dict[str, Family] = {}
-        if self._project:
+        if self._options.project:
             found = self._tried("metrics", lambda: dict(self._metrics(deadline)), deadline, success)
             metrics = found or {}
         records = metrics.get(s.PINECONE_DB_RECORD_TOTAL.name)
@@ -233,11 +237,11 @@ class PineconeSession:
         # The metrics endpoint has what describe_index_stats says: an index is asked for only what it lacks.
         stats = {}
         for one in indexes:
-            if one.ready and (self._namespaces or one.name not in measured):
+            if one.ready and (self._options.namespaces or one.name not in measured):
                 reply = self._tried("stats", partial(self._stats, one, deadline), deadline, success)
                 if reply is not None:
                     stats[one] = reply
-        own = _families(indexes, stats, measured, self._namespaces)
+        own = _families(indexes, stats, measured, self._options.namespaces)
         own.append(family(s.PINECONE_PART_SUCCESS, [((part,), value) for part, value in success.items()]))
         merged: dict[str, Family] = {}
         for each in (*own, *metrics.values()):
@@ -272,7 +276,7 @@ class PineconeSession:
     def _metrics(self, deadline: float) -> Iterator[tuple[str, Family]]:
         """The families of the metrics endpoint, found as Prometheus finds it: by HTTP service discovery."""
         bearer = {"Authorization": f"Bearer {self._key()}"}
-        path = f"/prometheus/projects/{self._project}/metrics/discovery"
+        path = f"/prometheus/projects/{self._options.project}/metrics/discovery"
         found: dict[str, list[Any]] = {}
         for group in self._json(self._base, path, deadline, bearer):
             labels = group.get("labels", {})
@@ -284,7 +288,7 @@ class PineconeSession:
                 body = self._at(base).get(labels.get("__metrics_path__", "/metrics"), deadline, headers=bearer)
                 for one in Parser().parse(body.decode("utf-8", errors="replace")):
                     found.setdefault(one.name, []).extend(
-                        (name, tuple(sorted(pairs)), value) for name, pairs, value in one.points
+                        (name, _apart(pairs), value) for name, pairs, value in one.points
                     )
         for name, signal in _DECLARED.items():
             if points := found.get(name):
@@ -315,6 +319,11 @@ class PineconeSession:
             raise TargetError(f"{self._base}: it names the host {host!r}, which is not Pinecone's: the key stays here")
 
 
+def _apart(pairs: Pairs) -> Pairs:
+    """Labels in order; Pinecone's `instance` is a server of theirs, and the label of that name is the target's."""
+    return tuple(sorted(("exported_instance" if name == "instance" else name, value) for name, value in pairs))
+
+
 def _families(
     indexes: Sequence[Index], stats: Mapping[Index, Mapping[str, Any]], measured: set[str | None], namespaces: int
 ) -> list[Family]:
@@ -338,6 +347,9 @@ def _families(
 COLLECTOR = Collector(
     system="pinecone",
     open=PineconeSession,
+    check=_options,
+    login="key",
+    stands="outside",
     up=s.PINECONE_UP,
     schemes=("https", "http"),
     default_url=_DEFAULT_URL,

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collectors import options
 from collectors.description import Collector, ConnectionEndedError, redact
 from collectors.families import Family, family, single
 from collectors.kept import KeptConnection
 from collectors.postgresql_address import Address, address_of
 from collectors.postgresql_families import Builder, idle_family, settings_families
-from collectors.postgresql_optional import OPTIONAL, limit_of
+from collectors.postgresql_optional import OPTIONAL, row_limits
 from collectors.postgresql_protocol import Answer, Connection, Question, ServerError
 from collectors.postgresql_queries import CustomQuery, custom_queries
 from collectors.postgresql_statements import IDLE_STATEMENT, SERVER_STATEMENT, SETTINGS_STATEMENT, STATEMENTS, Statement
 from collectors.problems import in_words
 from watchkeeper.clock import monotonic
-from watchkeeper.durations import parse_duration
-from watchkeeper.errors import DefinitionError, SettingsError, TargetError
+from watchkeeper.errors import TargetError
 from watchkeeper.systems.postgresql_server import PG_STATIC, PG_UP
 from watchkeeper.systems.postgresql_tables import PG_QUERY_ERRORS_TOTAL
 
@@ -58,9 +59,7 @@ class PostgreSQLSession(KeptConnection[Connection]):
         self._refused: set[str] = set()
         self._errors: dict[str, int] = {}
         self._logged: set[str] = set()
-        self._custom = custom_queries(target)
-        self._limit = _query_timeout(target)
-        self._pooler = bool(target.options.get("pooler", False))
+        self._options = _options(target)
         self._kept: dict[str, tuple[float, list[Family]]] = {}
 
     def read(self, deadline: float) -> Sequence[Family]:
@@ -101,7 +100,7 @@ class PostgreSQLSession(KeptConnection[Connection]):
         (identity,) = connection.ask([Question("SELECT version(), current_setting('server_version_num')")], deadline)
         if isinstance(identity, ServerError):
             raise identity
-        if not self._pooler:
+        if not self._options.pooler:
             self._bound(connection, deadline)
         text, number = [(cell or b"").decode(errors="replace") for cell in identity.rows()[0]]
         short = f"{int(number) // 10_000}.{int(number) % 10_000}.0"
@@ -109,7 +108,7 @@ class PostgreSQLSession(KeptConnection[Connection]):
         for statement in OPTIONAL:
             if self._wants(statement):
                 self._errors.setdefault(statement.key, 0)
-        for query in self._custom:
+        for query in self._options.custom:
             self._errors.setdefault(query.name, 0)
         return connection
 
@@ -133,13 +132,13 @@ class PostgreSQLSession(KeptConnection[Connection]):
 
     def _wants(self, statement: Statement) -> bool:
         version = self._connection.version if self._connection is not None else 0
-        on = not statement.option or limit_of(self._target.options.get(statement.option)) > 0
+        on = not statement.option or self._options.rows[statement.option] > 0
         return on and statement.minimum <= version < statement.below and statement.key not in self._refused
 
     def _question(self, statement: Statement) -> Question:
-        limit = limit_of(self._target.options.get(statement.option)) if statement.option else 0
+        limit = self._options.rows[statement.option] if statement.option else 0
         sql = statement.sql.replace("{limit}", str(limit))
-        return Question(sql, "" if self._pooler else statement.key)
+        return Question(sql, "" if self._options.pooler else statement.key)
 
     def _core(self, connection: Connection, deadline: float) -> list[Family]:
         """What every read asks, in one round trip; a second one when a statement was refused or settings changed."""
@@ -170,7 +169,7 @@ class PostgreSQLSession(KeptConnection[Connection]):
         self, connection: Connection, statements: Sequence[Statement], deadline: float, apart: bool
     ) -> Iterator[Answer | ServerError]:
         questions = [self._question(one) for one in statements]
-        if not self._pooler:
+        if not self._options.pooler:
             return connection.ask(questions, deadline, apart=apart)
         seconds = max(_LEAST_SECONDS, deadline - monotonic())
         parts = [part for question in questions for part in _transaction(question, seconds)]
@@ -199,7 +198,7 @@ class PostgreSQLSession(KeptConnection[Connection]):
                 if answer is not None:
                     out += self._families(statement, answer)
                     self._logged.discard(statement.key)
-        for query in self._custom:
+        for query in self._options.custom:
             if not (query.primary_only and self._standby):
                 out += self._of_query(connection, query, deadline)
         return out
@@ -223,7 +222,7 @@ class PostgreSQLSession(KeptConnection[Connection]):
         return families
 
     def _bounded(self, connection: Connection, question: Question, key: str, deadline: float) -> Answer | None:
-        seconds = min(self._limit, (deadline - monotonic() - _MARGIN_SECONDS) * _SHARE)
+        seconds = min(self._options.limit, (deadline - monotonic() - _MARGIN_SECONDS) * _SHARE)
         if seconds < _LEAST_SECONDS:
             self._failed(key, "the other statements left no time for it")
             return None
@@ -257,24 +256,23 @@ def _transaction(question: Question, seconds: float) -> list[Question]:
     return [Question("BEGIN READ ONLY"), Question(limit), question, Question("COMMIT")]
 
 
-def _query_timeout(target: Target) -> float:
-    given = target.options.get("query_timeout", "1s")
-    try:
-        return parse_duration(given)
-    except (DefinitionError, TypeError):
-        raise SettingsError(
-            f"target {target.name}: query_timeout is a duration with a unit, such as 500ms or 2s, found {given!r}"
-        ) from None
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a target asks for: queries of its own, rows of each optional statement, seconds that one may take."""
+
+    custom: Sequence[CustomQuery]
+    rows: Mapping[str, int]
+    limit: float
+    pooler: bool
 
 
-def _check(target: Target) -> None:
-    """Raise SettingsError when the options cannot be used."""
-    custom_queries(target)
-    _query_timeout(target)
-    for name in ("statements", "tables", "bloat"):
-        value = target.options.get(name, False)
-        if not isinstance(value, bool | int) or value < 0:
-            raise SettingsError(f"target {target.name}: {name} is true, false or a number of rows, found {value!r}")
+def _options(target: Target) -> _Options:
+    return _Options(
+        custom_queries(target),
+        row_limits(target),
+        options.duration(target, "query_timeout", "1s"),
+        options.flag(target, "pooler"),
+    )
 
 
 def _has_ended(connection: Connection, error: Exception) -> bool:
@@ -304,7 +302,9 @@ def _explained(error: Exception, address: Address | None = None) -> str:
 COLLECTOR = Collector(
     system="postgresql",
     open=PostgreSQLSession,
-    check=_check,
+    login="user",
+    stands="beside",
+    check=_options,
     up=PG_UP,
     schemes=("postgresql", "postgres"),
     default_url="postgresql://127.0.0.1:5432/postgres",

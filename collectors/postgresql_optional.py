@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from collectors import options
 from collectors.postgresql_statements import IDLE_STATEMENT, Statement
 
-__all__ = ["OPTIONAL", "limit_of"]
+if TYPE_CHECKING:
+    from watchkeeper.settings import Target
+
+__all__ = ["OPTIONAL", "row_limits"]
 
 # Rows at most, when the option is `true`.
 _LIMIT = 100
 
 
-def limit_of(value: object) -> int:
-    """How many rows an option asks for: a number, `true` for 100, and 0 when it is off."""
-    if value is True:
-        return _LIMIT
-    return max(0, value) if isinstance(value, int) else 0
+def row_limits(target: Target) -> dict[str, int]:
+    """How many rows each option asks for: a number, `true` for 100, and 0 when it is off. Raises SettingsError."""
+    found = {"process_idle": _LIMIT * options.flag(target, "process_idle")}
+    for name in ("tables", "bloat", "statements"):
+        value = target.options.get(name, False)
+        if not isinstance(value, int) or value < 0:
+            raise options.wrong(target, name, "write true, false or a number of rows")
+        found[name] = _LIMIT if value is True else int(value)
+    return found
 
 
 # The largest tables, by the size that the planner knows: asking for the real one costs a look at every file.

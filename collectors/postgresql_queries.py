@@ -80,7 +80,10 @@ def custom_queries(target: Target) -> tuple[CustomQuery, ...]:
     """The queries that a target's options name. Raises SettingsError that names the query and what is allowed."""
     given = target.options.get("queries", {})
     if not isinstance(given, Mapping):
-        raise SettingsError(f"target {target.name}: queries is a mapping of names to queries, found {given!r:.60}")
+        raise SettingsError(
+            f"target {target.name}: queries is a mapping of names to queries, found {given!r:.60}",
+            place=("options", "queries"),
+        )
     found = []
     seen: set[str] = set()
     for name, body in given.items():
@@ -88,7 +91,9 @@ def custom_queries(target: Target) -> tuple[CustomQuery, ...]:
             query = _query(str(name), body)
             _check_names(query, seen)
         except ValueError as error:
-            raise SettingsError(f"target {target.name}: query {name}: {error}") from None
+            raise SettingsError(
+                f"target {target.name}: query {name}: {error}", place=("options", "queries", name)
+            ) from None
         found.append(query)
     return tuple(found)
 
@@ -123,7 +128,9 @@ def _query(name: str, body: object) -> CustomQuery:
             values.append((column, usage.lower(), help))
     if not values:
         raise ValueError("metrics has no column whose usage is GAUGE or COUNTER")
-    primary_only = bool(body.get("master", False))
+    primary_only = body.get("master", False)
+    if not isinstance(primary_only, bool):
+        raise ValueError(f"master is true or false, found {primary_only!r}")
     return CustomQuery(name, sql.strip().rstrip(";"), tuple(labels), tuple(values), primary_only, float(seconds))
 
 

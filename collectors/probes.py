@@ -6,9 +6,7 @@ measured is left out. Only settings that cannot be meant so make the target itse
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -36,19 +34,7 @@ class ProbeSession:
     """Probes one target; nothing is kept open between two probes."""
 
     def __init__(self, target: Target) -> None:
-        url = urlsplit(target.url)
-        self._resolver = Resolver(str(target.options.get("ip_protocol", "")))
-        self._prober: HttpProbe | TcpProbe | DnsProbe
-        for name in ("expect", "reject"):
-            _check_pattern(name, target.options.get(name))
-        if url.scheme in {"http", "https"}:
-            self._prober = HttpProbe(target, url)
-        elif url.scheme in {"tcp", "tls"}:
-            self._prober = TcpProbe(url, target.options)
-        elif url.scheme == "dns":
-            self._prober = DnsProbe(url, target.options)
-        else:
-            raise SettingsError(f"target {target.name}: give what to probe, for example url: https://example.com/")
+        self._resolver, self._prober = _prober(target)
         self._probe: Probe | None = None
 
     def read(self, deadline: float) -> Sequence[Family]:
@@ -77,18 +63,27 @@ class ProbeSession:
         """Nothing is open."""
 
 
-def _check_pattern(name: str, pattern: object) -> None:
-    if pattern is None:
-        return
-    with contextlib.suppress(re.error, TypeError):
-        re.compile(pattern)  # type: ignore[call-overload]
-        return
-    raise SettingsError(f"option {name} is {pattern!r}: it is a regular expression")
+def _prober(target: Target) -> tuple[Resolver, HttpProbe | TcpProbe | DnsProbe]:
+    """What the url and the options ask for, without asking anything. Raises SettingsError."""
+    resolver = Resolver(target)
+    url = urlsplit(target.url)
+    if url.scheme in {"http", "https"}:
+        return resolver, HttpProbe(target, url)
+    if url.scheme in {"tcp", "tls"}:
+        return resolver, TcpProbe(target, url)
+    if url.scheme == "dns":
+        return resolver, DnsProbe(target, url)
+    raise SettingsError(
+        f"target {target.name}: give what to probe, for example url: https://example.com/", place=("url",)
+    )
 
 
 COLLECTOR = Collector(
     system="probes",
     open=ProbeSession,
+    check=_prober,
+    login="none",
+    stands="outside",
     up=s.PROBE_SUCCESS,
     schemes=("http", "https", "tcp", "tls", "dns"),
     options=(

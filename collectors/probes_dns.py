@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import struct
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qs, unquote
 
+from collectors import options
 from collectors.probes_dns_message import RCODES, TYPES, Answer, Record, parse, question
 from collectors.probes_net import Probe, ProbeError, Resolver
 from watchkeeper.errors import SettingsError
 from watchkeeper.systems import probes as s
+
+if TYPE_CHECKING:
+    from watchkeeper.settings import Target
 
 __all__ = ["DnsProbe"]
 
@@ -24,28 +26,32 @@ _LARGEST = 65_535
 class DnsProbe:
     """Asks one question. Raises SettingsError when the url or an option cannot be meant so."""
 
-    def __init__(self, url: SplitResult, options: Mapping[str, Any]) -> None:
+    def __init__(self, target: Target, url: SplitResult) -> None:
+        where = f"target {target.name}"
         self._server = url.hostname or ""
         self._port = url.port or _PORT
         self._name = unquote(url.path.lstrip("/")) or "."
         self._kind = parse_qs(url.query).get("type", ["A"])[-1].upper()
         if not self._server:
-            raise SettingsError("the url names no server: dns://SERVER[:PORT]/NAME?type=A")
+            raise SettingsError(f"{where}: the url names no server: dns://SERVER[:PORT]/NAME?type=A", place=("url",))
         if self._kind not in TYPES:
-            raise SettingsError(f"the url asks for type {self._kind!r}: allowed: {', '.join(TYPES)}")
-        self._tcp = _one_of(options, "transport", ("udp", "tcp")) == "tcp"
-        self._recursion = bool(options.get("recursion", True))
-        codes = options.get("rcodes", ["NOERROR"])
-        self._rcodes = codes if isinstance(codes, list) else [codes]
+            raise SettingsError(
+                f"{where}: the url asks for type {self._kind!r}: allowed: {', '.join(TYPES)}", place=("url",)
+            )
+        self._tcp = options.one_of(target, "transport", ("udp", "tcp")) == "tcp"
+        self._recursion = options.flag(target, "recursion", True)
+        self._rcodes = options.texts(target, "rcodes", ("NOERROR",), example="NOERROR", alone=True)
         for code in self._rcodes:
             if code not in RCODES:
-                raise SettingsError(f"option rcodes has {code!r}: allowed: {', '.join(RCODES)}")
-        self._expect = options.get("expect")
-        self._reject = options.get("reject")
+                raise SettingsError(
+                    f"{where}: option rcodes has {code!r}: allowed: {', '.join(RCODES)}", place=("options", "rcodes")
+                )
+        self._expect = options.pattern(target, "expect")
+        self._reject = options.pattern(target, "reject")
         try:
             question(0, self._name, self._kind)
         except ValueError as error:
-            raise SettingsError(f"the url's path is what is asked for: {error}") from None
+            raise SettingsError(f"{where}: the url's path is what is asked for: {error}", place=("url",)) from None
 
     def run(self, probe: Probe, resolver: Resolver) -> None:
         """Ask. Raises ProbeError, OSError, ValueError."""
@@ -69,9 +75,9 @@ class DnsProbe:
 
     def _fits(self, records: tuple[Record, ...]) -> bool:
         texts = [str(record) for record in records]
-        if self._expect is not None and not any(re.search(self._expect, text) for text in texts):
+        if self._expect is not None and not any(self._expect.search(text) for text in texts):
             return False
-        return self._reject is None or not any(re.search(self._reject, text) for text in texts)
+        return self._reject is None or not any(self._reject.search(text) for text in texts)
 
     def _asked(self, probe: Probe, address: tuple[Any, ...], tcp: bool) -> Answer:
         asked = question(int.from_bytes(os.urandom(2), "big"), self._name, self._kind, self._recursion)
@@ -103,10 +109,3 @@ def _exactly(probe: Probe, sock: socket.socket, size: int) -> bytes:
             raise ConnectionResetError
         data += piece
     return data
-
-
-def _one_of(options: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
-    value = str(options.get(name, allowed[0]))
-    if value not in allowed:
-        raise SettingsError(f"option {name} is {value!r}: allowed: {', '.join(allowed)}")
-    return value

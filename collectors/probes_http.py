@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import re
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from collectors import options
 from collectors.http import authorization
 from collectors.probes_net import Probe, ProbeError, Resolver, Tls
 from watchkeeper.errors import SettingsError
@@ -34,21 +33,20 @@ class HttpProbe:
     """Gets a page. Raises SettingsError when the url or an option cannot be meant so."""
 
     def __init__(self, target: Target, url: SplitResult) -> None:
-        options = target.options
         self._target = target
         self._url = url
-        self._tls = Tls(options)
-        self._method = str(options.get("method", "GET")).upper()
+        self._tls = Tls(target)
+        self._method = options.text(target, "method", "GET", example="GET").upper()
         if self._method not in _METHODS:
-            raise SettingsError(f"option method is {self._method!r}: allowed: {', '.join(_METHODS)}")
+            raise options.wrong(target, "method", f"allowed: {', '.join(_METHODS)}")
         if not url.hostname:
-            raise SettingsError("the url names no host: http://HOST/PATH")
-        self._body = str(options["body"]).encode() if "body" in options else None
-        self._headers = _headers(options)
-        self._status = _statuses(options)
-        self._expect = options.get("expect")
-        self._reject = options.get("reject")
-        self._follow = bool(options.get("follow_redirects", True))
+            raise SettingsError(f"target {target.name}: the url names no host: http://HOST/PATH", place=("url",))
+        self._body = options.text(target, "body").encode() if "body" in target.options else None
+        self._headers = _headers(target)
+        self._status = _statuses(target)
+        self._expect = options.pattern(target, "expect")
+        self._reject = options.pattern(target, "reject")
+        self._follow = options.flag(target, "follow_redirects", True)
 
     def run(self, probe: Probe, resolver: Resolver) -> None:
         """Get it. Raises ProbeError, OSError, http.client.HTTPException."""
@@ -101,11 +99,14 @@ class HttpProbe:
         return response
 
     def _sent(self, url: SplitResult, body: bytes | None) -> dict[str, str]:
-        sent = {"Host": url.netloc.rpartition("@")[2], "User-Agent": "watchkeeper", **self._headers}
+        sent = {"Host": url.netloc.rpartition("@")[2], "User-Agent": "watchkeeper"}
+        # What a redirect leads to is somebody else: it gets neither the password nor headers, which may hold a token.
+        own = _origin(url) == _origin(self._url)
+        if own:
+            sent.update(self._headers)
         if body is not None:
             sent["Content-Length"] = str(len(body))
-        # What a redirect leads to is somebody else, and gets no password.
-        if (url.scheme, url.hostname, url.port) == (self._url.scheme, self._url.hostname, self._url.port):
+        if own:
             sent.update(authorization(self._target, self._url))
         return sent
 
@@ -122,8 +123,8 @@ class HttpProbe:
             raise ProbeError("status")
         if self._expect is not None or self._reject is not None:
             page = text.decode("utf-8", errors="replace")
-            missing = self._expect is not None and not re.search(self._expect, page)
-            if missing or (self._reject is not None and re.search(self._reject, page)):
+            missing = self._expect is not None and not self._expect.search(page)
+            if missing or (self._reject is not None and self._reject.search(page)):
                 probe.set(s.PROBE_FAILED_DUE_TO_REGEX, 1.0)
                 raise ProbeError("answer")
 
@@ -144,16 +145,25 @@ def _read(probe: Probe, response: http.client.HTTPResponse) -> bytes:
     return b"".join(parts)[:_LIMIT_BYTES]
 
 
-def _headers(options: Mapping[str, Any]) -> dict[str, str]:
-    headers = options.get("headers", {})
+def _origin(url: SplitResult) -> tuple[str, str | None, int]:
+    return url.scheme, url.hostname, url.port or (443 if url.scheme == "https" else 80)
+
+
+def _headers(target: Target) -> dict[str, str]:
+    headers = target.options.get("headers", {})
     if not isinstance(headers, dict):
-        raise SettingsError(f"option headers is {headers!r}: it is a mapping, for example {{Accept: text/html}}")
+        # What was found is not shown: it may be a token.
+        found = type(headers).__name__
+        raise SettingsError(
+            f"target {target.name}: option headers is a {found}: it is a mapping, for example {{Accept: text/html}}",
+            place=("options", "headers"),
+        )
     return {str(name): str(value) for name, value in headers.items()}
 
 
-def _statuses(options: Mapping[str, Any]) -> frozenset[int]:
-    allowed = options.get("status", [])
+def _statuses(target: Target) -> frozenset[int]:
+    allowed = target.options.get("status", [])
     allowed = allowed if isinstance(allowed, list) else [allowed]
     if not all(isinstance(one, int) and 100 <= one < 600 for one in allowed):
-        raise SettingsError(f"option status is {allowed!r}: it is a list of numbers from 100 to 599")
+        raise options.wrong(target, "status", "it is a list of numbers from 100 to 599")
     return frozenset(allowed)

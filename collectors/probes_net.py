@@ -9,15 +9,20 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from collectors import options
+from collectors.http import ca_file
 from collectors.problems import client_certificates
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, WatchkeeperError
 from watchkeeper.signals import Signal
 from watchkeeper.systems import probes as s
+
+if TYPE_CHECKING:
+    from watchkeeper.settings import Target
 
 __all__ = ["Probe", "ProbeError", "Resolver", "Tls", "failure"]
 
@@ -141,11 +146,13 @@ class Probe:
 
 
 class Resolver:
-    """Finds addresses within a deadline, though the system's resolver knows none: it asks in a thread of its own."""
+    """Finds addresses within a deadline, though the system's resolver knows none: it asks in a thread of its own.
 
-    def __init__(self, protocol: str) -> None:
-        if protocol not in {"", "ip4", "ip6"}:
-            raise SettingsError(f"option ip_protocol is {protocol!r}: allowed: ip4, ip6")
+    Option: `ip_protocol`.
+    """
+
+    def __init__(self, target: Target) -> None:
+        protocol = options.one_of(target, "ip_protocol", ("", "ip4", "ip6"))
         self._family = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}.get(protocol, socket.AF_UNSPEC)
         self._asking: dict[tuple[str, int], threading.Thread] = {}
 
@@ -220,10 +227,10 @@ class Tls:
     Options: `ca_file`, `verify` (false takes any certificate), `server_name` (instead of the host's).
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._ca_file = str(options.get("ca_file", ""))
-        self._verify = bool(options.get("verify", True))
-        self._server_name = str(options.get("server_name", ""))
+    def __init__(self, target: Target) -> None:
+        self._ca_file = ca_file(target) or ""
+        self._verify = options.flag(target, "verify", True)
+        self._server_name = options.text(target, "server_name", example="example.com")
         self._context: tuple[float, ssl.SSLContext] | None = None
 
     def wrap(self, probe: Probe, sock: socket.socket, host: str, again: Callable[[], socket.socket]) -> ssl.SSLSocket:

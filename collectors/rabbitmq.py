@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from collectors import exposition
+from collectors import exposition, options
 from collectors.description import Collector, Session
 from collectors.families import Family, family, single
-from collectors.http import CA_FILE, HttpReader
-from watchkeeper.errors import SettingsError, TargetError
+from collectors.http import CA_FILE, HttpReader, StatusError, ca_file
+from watchkeeper.errors import TargetError
 from watchkeeper.signals import Signal
 from watchkeeper.systems import rabbitmq_signals as s
 
@@ -217,9 +217,7 @@ class ManagementSession:
     def __init__(self, target: Target) -> None:
         self._reader = HttpReader(target)
         self._base = urlsplit(target.url).path.rstrip("/").removesuffix("/api") + "/api"
-        self._queues = _option(target, "queues", "sums", ("sums", "each", "none"))
-        self._scope = _option(target, "scope", "cluster", ("cluster", "node"))
-        self._limit = _max_queues(target)
+        self._queues, self._scope, self._limit = _options(target)
         self._identity: str | None = None
 
     def read(self, deadline: float) -> Sequence[Family]:
@@ -281,8 +279,8 @@ class ManagementSession:
         if self._identity is None:
             try:
                 parameters = self._get("/global-parameters", deadline, list)
-            except TargetError as error:
-                if "it answered 40" not in str(error):
+            except StatusError as error:
+                if error.status not in {401, 403}:
                     raise
                 parameters = []
             found = (one.get("value") for one in parameters if one.get("name") == "internal_cluster_id")
@@ -290,18 +288,14 @@ class ManagementSession:
         return self._identity
 
 
-def _option(target: Target, name: str, default: str, allowed: Sequence[str]) -> str:
-    value = str(target.options.get(name, default))
-    if value not in allowed:
-        raise SettingsError(f"target {target.name}: option {name} is {value!r}: allowed: {', '.join(allowed)}")
-    return value
-
-
-def _max_queues(target: Target) -> int:
-    value = target.options.get("max_queues", _MAX_QUEUES)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(f"target {target.name}: option max_queues is {value!r}: write a whole number above 0")
-    return value
+def _options(target: Target) -> tuple[str, str, int]:
+    """The options `queues`, `scope` and `max_queues`."""
+    ca_file(target)
+    return (
+        options.one_of(target, "queues", ("sums", "each", "none")),
+        options.one_of(target, "scope", ("cluster", "node")),
+        options.whole(target, "max_queues", _MAX_QUEUES),
+    )
 
 
 def open_session(target: Target) -> Session:
@@ -317,6 +311,9 @@ def open_session(target: Target) -> Session:
 COLLECTOR = Collector(
     system="rabbitmq",
     open=open_session,
+    login="user",
+    stands="beside",
+    check=_options,
     schemes=("http", "https"),
     default_url="http://127.0.0.1:15692/metrics",
     options=(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from collectors.description import Collector, ConnectionEndedError
+from collectors import options
+from collectors.description import Collector, ConnectionEndedError, redact
 from collectors.families import Family, family, single
+from collectors.kept import KeptConnection
 from collectors.redis_info import (
     CONFIG,
     InfoParser,
@@ -20,14 +24,16 @@ from collectors.redis_info import (
 from collectors.redis_keys import KEY_OPTIONS, KeyChecks
 from collectors.redis_sentinel import MASTERS, sentinel_families
 from collectors.resp import TLS_OPTIONS, Address, Batch, RedisConnection, RedisError, batch, explained, has_ended
-from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.errors import TargetError
 from watchkeeper.systems import redis_info as i
 from watchkeeper.systems import redis_modes as m
 
 if TYPE_CHECKING:
     from watchkeeper.settings import Target
 
-__all__ = ["COLLECTOR", "flag"]
+__all__ = ["COLLECTOR"]
+
+_log = logging.getLogger("watchkeeper.collectors")
 
 _DEFAULT_URL = "redis://127.0.0.1:6379/0"
 _PAGE = "docs/systems/redis.md"
@@ -37,26 +43,36 @@ _CONFIG_ALL = (("CONFIG", "GET", "*"),)
 _SECRET_WORDS = ("pass", "masterauth")
 
 
-def flag(target: Target, name: str) -> bool:
-    """An option that is true or false. Raises SettingsError."""
-    value = target.options.get(name, False)
-    if not isinstance(value, bool):
-        raise SettingsError(f"target {target.name}: option {name} is {value!r}: write true or false")
-    return value
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a target asks for."""
+
+    address: Address
+    config_metrics: bool
+    histogram: bool
+    keys: KeyChecks | None
 
 
-class RedisSession:
+def _options(target: Target) -> _Options:
+    return _Options(
+        Address.of(target, _DEFAULT_URL),
+        options.flag(target, "config_metrics"),
+        options.flag(target, "latency_histogram"),
+        KeyChecks.of(target),
+    )
+
+
+class RedisSession(KeptConnection[RedisConnection]):
     """One connection, opened at the first read. Raises SettingsError when an option is wrong."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._address = Address.of(target, _DEFAULT_URL)
-        self._config_metrics, self._histogram = flag(target, "config_metrics"), flag(target, "latency_histogram")
-        self._keys = KeyChecks.of(target)
+        self._options = _options(target)
+        self._address = self._options.address
         self._parser = InfoParser()
-        self._connection: RedisConnection | None = None
         self._mode = ""
         self._batch = Batch(b"", 0)
+        self._refused: frozenset[str] = frozenset()
 
     def read(self, deadline: float) -> Sequence[Family]:
         kept = self._connection
@@ -70,8 +86,10 @@ class RedisSession:
                 found = self._parser.parse(str(replies[0]), None)
                 return [_UP, *found, *sentinel_families(connection, replies[1], self._parser.fields, deadline)]
             found = self._families(replies)
-            if self._keys is not None:
-                found += self._keys.families(connection, deadline)
+            if self._options.keys is not None:
+                of_keys, refused = self._options.keys.families(connection, deadline)
+                found += of_keys
+                self._warn(refused)
         except (OSError, RedisError) as error:
             failed = f"Redis at {self._address}: {explained(error, self._address.host, _PAGE)}"
             if kept is not None and has_ended(kept, error):
@@ -84,15 +102,12 @@ class RedisSession:
         """Whether a read may run in the thread of the scrape: it is connected, and `abort` ends it."""
         return self._connection is not None
 
-    def abort(self) -> None:
-        connection = self._connection
-        if connection is not None:
-            connection.abort()
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+    def _warn(self, refused: Mapping[str, RedisError]) -> None:
+        """One line for what options ask and the server refuses, once until it is answered again."""
+        for command in sorted(refused.keys() - self._refused):
+            said = redact(explained(refused[command], self._address.host, _PAGE), self._target)
+            _log.warning("target %s: %s is refused, what needs it is left out: %s", self._target.name, command, said)
+        self._refused = frozenset(refused)
 
     def _connect(self, deadline: float) -> RedisConnection:
         self._connection, server = RedisConnection.login(self._target, self._address, deadline)
@@ -110,17 +125,17 @@ class RedisSession:
             ("SLOWLOG", "LEN"),
             ("SLOWLOG", "GET", "1"),
             ("LATENCY", "LATEST"),
-            *(_CONFIG_ALL if self._config_metrics else _CONFIG),
+            *(_CONFIG_ALL if self._options.config_metrics else _CONFIG),
         ]
         if self._mode == "cluster":
             commands.append(("CLUSTER", "INFO"))
-        if self._histogram:
+        if self._options.histogram:
             commands.append(("LATENCY", "HISTOGRAM"))
         return commands
 
     def _families(self, replies: list[Any]) -> list[Family]:
         info, length, newest, latest, *rest = replies
-        histogram = rest.pop() if self._histogram else None
+        histogram = rest.pop() if self._options.histogram else None
         cluster = rest.pop() if self._mode == "cluster" else None
         config = config_of(rest)
         databases = "1" if self._mode == "cluster" else config.get("databases", "")
@@ -132,9 +147,9 @@ class RedisSession:
         found += spike_families(latest)
         if isinstance(cluster, str):
             found += plain_fields(cluster)
-        if self._histogram:
+        if self._options.histogram:
             found += histogram_of(histogram, self._parser.commands)
-        if self._config_metrics:
+        if self._options.config_metrics:
             found += _config_families(config)
         return found
 
@@ -157,6 +172,9 @@ def _config_families(config: dict[str, str]) -> list[Family]:
 COLLECTOR = Collector(
     system="redis",
     open=RedisSession,
+    login="user",
+    stands="beside",
+    check=_options,
     up=i.REDIS_UP,
     schemes=("redis", "rediss", "unix"),
     default_url=_DEFAULT_URL,

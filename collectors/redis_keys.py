@@ -6,12 +6,13 @@ could not finish is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from collectors import options
 from collectors.families import Family, family
 from collectors.resp import RedisConnection, RedisError
 from watchkeeper.errors import SettingsError
@@ -66,25 +67,19 @@ _OF_CONSUMER: tuple[tuple[Signal, str], ...] = (
 
 def _keys_of(target: Target, name: str) -> tuple[Key, ...]:
     """`db0=jobs:*,x` as (0, "jobs:*"), (0, "x"); a comma in a key is written %2C."""
-    text = target.options.get(name, "")
-    if not isinstance(text, str):
-        raise SettingsError(f"target {target.name}: option {name} is {text!r}: write a text as db0=jobs,db3=x")
+    text = options.text(target, name, example="db0=jobs,db3=x")
     found = []
     for part in filter(None, [part.strip() for part in text.split(",")]):
         database, equals, key = part.partition("=") if part.startswith("db") else ("", "", part)
         if not equals:
             database, key = "db0", part
         if not database[2:].isdecimal() or not key:
-            raise SettingsError(f"target {target.name}: option {name}: {part!r} is no dbN=KEY, as in db0=jobs:*")
+            raise SettingsError(
+                f"target {target.name}: option {name}: {part!r} is no dbN=KEY, as in db0=jobs:*",
+                place=("options", name),
+            )
         found.append((int(database[2:]), unquote(key)))
     return tuple(found)
-
-
-def _limit_of(target: Target, name: str, default: int) -> int:
-    value = target.options.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SettingsError(f"target {target.name}: option {name} is {value!r}: write a number above 0")
-    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +98,7 @@ class KeyChecks:
     def of(cls, target: Target) -> KeyChecks | None:
         """The checks of a target, None when it asks for none. Raises SettingsError."""
         patterns, keys, stream_patterns, streams, counted = (_keys_of(target, name) for name, _ in _LISTS)
-        limits = _limit_of(target, "key_limit", _KEY_LIMIT), _limit_of(target, "scan_limit", _SCAN_LIMIT)
+        limits = options.whole(target, "key_limit", _KEY_LIMIT), options.whole(target, "scan_limit", _SCAN_LIMIT)
         if not (patterns or keys or stream_patterns or streams or counted):
             return None
         return cls(
@@ -116,18 +111,19 @@ class KeyChecks:
             scan_limit=limits[1],
         )
 
-    def families(self, connection: RedisConnection, deadline: float) -> list[Family]:
-        """The families of the keys and streams that are there now."""
+    def families(self, connection: RedisConnection, deadline: float) -> tuple[list[Family], Mapping[str, RedisError]]:
+        """The families of the keys and streams that are there now, and the commands that the server refused."""
         asker = _Asker(connection, deadline)
         keys = _in_order(self.keys, *[asker.scan(one, self.scan_limit, self.key_limit)[0] for one in self.patterns])
         streams = [asker.scan(one, self.scan_limit, self.key_limit, "stream")[0] for one in self.stream_patterns]
         counts = [(one, *asker.scan(one, self.scan_limit, None)) for one in self.counted]
         counted = [((f"db{db}", key), float(len(set(found)))) for (db, key), found, whole in counts if whole]
-        return [
+        found = [
             *_key_families(asker, keys),
             *_stream_families(asker, _in_order(self.streams, *streams)),
             family(m.REDIS_KEYS_COUNT, counted),
         ]
+        return found, asker.refused
 
 
 def _in_order(*lists: Sequence[Key]) -> list[Key]:
@@ -136,32 +132,42 @@ def _in_order(*lists: Sequence[Key]) -> list[Key]:
 
 
 class _Asker:
-    """Commands about keys of several databases."""
+    """Commands about keys of several databases; `refused` has those that the server will not answer, and why."""
 
     def __init__(self, connection: RedisConnection, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
+        self.refused: dict[str, RedisError] = {}
 
     def ask(self, asked: Sequence[tuple[Key, tuple[str, ...]]]) -> list[Any]:
         """The reply to each command, which is sent in the database of its key; a RedisError where it was refused."""
         commands: list[tuple[str, ...]] = []
         places = []
         for database, group in groupby(asked, key=lambda one: one[0][0]):
+            selected = len(commands)
             commands.append(("SELECT", str(database)))
             for _, command in group:
-                places.append(len(commands))
+                places.append((selected, len(commands)))
                 commands.append(command)
         replies = self._connection.pipeline(commands, self._deadline)
-        return [replies[place] for place in places]
+        for command, reply in zip(commands, replies, strict=True):
+            # Other errors are answers: a stream that is not there, a key that has become another type.
+            if isinstance(reply, RedisError) and (command[0] in {"SELECT", "SCAN"} or "NOPERM" in str(reply)):
+                self.refused.setdefault(" ".join(command[: 2 if command[0] == "SELECT" else 1]), reply)
+        # Where the database was refused, the commands behind it ran in another one.
+        return [
+            replies[selected] if isinstance(replies[selected], RedisError) else replies[place]
+            for selected, place in places
+        ]
 
     def scan(self, pattern: Key, calls: int, limit: int | None, kind: str = "") -> tuple[list[Key], bool]:
-        """Keys (of a type) that fit, at most `limit`, and whether that are all."""
+        """Keys (of a type) that fit, at most `limit`, and whether that are all; none where a search is refused."""
         cursor, found = "0", []
         for _ in range(calls):
             command = ("SCAN", cursor, "MATCH", pattern[1], "COUNT", "1000", *(("TYPE", kind) if kind else ()))
             (reply,) = self.ask([(pattern, command)])
             if isinstance(reply, RedisError):
-                raise reply
+                return [], False
             cursor = reply[0]
             found += [(pattern[0], key) for key in reply[1]]
             if limit is not None and len(found) >= limit:

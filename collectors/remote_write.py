@@ -8,12 +8,12 @@ and spares the sidecar a library. What waits on disk is compressed.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from watchkeeper.outbox import Outcome, Send
-from watchkeeper.posting import Poster, authorization
+from watchkeeper.posting import Poster
 
 if TYPE_CHECKING:
     from watchkeeper.settings import RemoteWrite
@@ -80,7 +80,7 @@ def _varint(value: int) -> bytes:
 
 def poster(settings: RemoteWrite) -> Poster:
     """What posts to the receiver of the settings; its secrets are read for each request."""
-    return Poster(settings.url, headers=_headers(settings), ca_file=settings.ca_file, timeout=settings.timeout)
+    return Poster(settings.url, headers=settings.credentials, ca_file=settings.ca_file, timeout=settings.timeout)
 
 
 def sender(to: Poster) -> Send:
@@ -90,14 +90,3 @@ def sender(to: Poster) -> Send:
         return Outcome(to.post(snappy(body), HEADERS))
 
     return send
-
-
-def _headers(settings: RemoteWrite) -> Callable[[], Mapping[str, str]]:
-    def headers() -> Mapping[str, str]:
-        password = settings.password.resolve() if settings.password else ""
-        bearer = settings.bearer.resolve() if settings.bearer else ""
-        # The header by which Mimir, Loki and their kin tell tenants apart.
-        tenant = {"X-Scope-OrgID": settings.tenant} if settings.tenant else {}
-        return authorization(settings.user, password, bearer) | tenant
-
-    return headers

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from collectors import options
 from collectors.problems import client_certificates, in_words
 from watchkeeper.clock import monotonic
 
@@ -87,7 +88,7 @@ class Address:
 
     @classmethod
     def of(cls, target: Target, default_url: str) -> Address:
-        """The address of a target."""
+        """The address of a target. Raises SettingsError when a file's name is none."""
         parts = urlsplit(target.url or default_url)
         if parts.scheme == "unix":
             return cls(path=unquote(parts.path))
@@ -95,9 +96,9 @@ class Address:
             parts.hostname or "127.0.0.1",
             parts.port or 6379,
             tls=parts.scheme in ("rediss", "falkordbs"),
-            ca_file=target.options.get("ca_file"),
-            cert_file=target.options.get("cert_file"),
-            key_file=target.options.get("key_file"),
+            ca_file=options.text(target, "ca_file") or None,
+            cert_file=options.text(target, "cert_file") or None,
+            key_file=options.text(target, "key_file") or None,
         )
 
     def __str__(self) -> str:

@@ -35,14 +35,18 @@ __all__ = ["Reading", "Sidecar", "check_labels"]
 
 
 def check_labels(targets: Sequence[Target]) -> None:
-    """Raise SettingsError when two targets would be exposed as the same series on one `/metrics`."""
+    """Raise SettingsError when two targets would be exposed as the same series on one `/metrics`.
+
+    Its place has the index of the second of them.
+    """
     seen: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
-    for target in targets:
+    for index, target in enumerate(targets):
         key = (collector_of(target).system, tuple(sorted(target.labels.items())))
         if key in seen:
             raise SettingsError(
                 f"targets {seen[key]} and {target.name} would expose the same series: give each labels of its own, "
-                f"for example labels: {{instance: {target.name}}}"
+                f"for example labels: {{instance: {target.name}}}",
+                place=("targets", index),
             )
         seen[key] = target.name
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
+from watchkeeper.disk import replacing
 from watchkeeper.errors import SettingsError, WatchkeeperError
 
 __all__ = ["TextfileError", "check_textfile", "write_textfile"]
@@ -22,7 +22,8 @@ def check_textfile(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".prom":
         raise SettingsError(
-            f"push.textfile: node_exporter reads only files that end in .prom: name {path} {path.stem}.prom"
+            f"push.textfile: node_exporter reads only files that end in .prom: name {path} {path.stem}.prom",
+            place=("push", "textfile"),
         )
     return path
 
@@ -32,16 +33,11 @@ def write_textfile(path: Path, text: bytes) -> None:
 
     The file is readable for all (0644), since node_exporter runs as another user.
     """
-    # Hidden, and not .prom: a reader that lists the directory now takes it for nothing of its own.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not .prom: a reader that lists the directory now takes it for nothing of its own. Two of us may write there.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with unfinished.open("wb") as file:
+        with replacing(path, beside=beside) as file:
             file.write(text)
             os.fchmod(file.fileno(), 0o644)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise TextfileError(f"{path}: cannot be written: {error.strerror}") from None

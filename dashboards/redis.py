@@ -182,7 +182,7 @@ DASHBOARD = Dashboard(
                     title="Quorum of the Sentinels",
                     queries=("redis.sentinel_quorum",),
                     description="Whether enough Sentinels are there for a failover. Empty where there is none.",
-                    legend="{{master_name}}",
+                    legend="{{job}} {{master_name}}",
                     threshold_of="RedisSentinelNoQuorum",
                 ),
                 Panel(
@@ -190,7 +190,7 @@ DASHBOARD = Dashboard(
                     title="Masters as the Sentinels see them",
                     queries=("redis.sentinel_master_ok",),
                     description="Whether a master is healthy to all Sentinels that watch it.",
-                    legend="{{master_name}}",
+                    legend="{{job}} {{master_name}}",
                 ),
             ),
             collapsed=True,

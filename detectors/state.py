@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from detectors.deviations import Deviation
 from detectors.watch import Watch
 from watchkeeper.deliveries import fingerprint
+from watchkeeper.disk import replacing
 
 __all__ = ["VALUES", "VERSION", "restore_state", "save_state"]
 
@@ -28,9 +28,7 @@ VALUES = ("at", "observed", "expected", "lower", "upper", "score", "stage", "exc
 
 
 def save_state(path: Path, watches: Sequence[Watch], deviations: Sequence[Deviation]) -> None:
-    """Write the state beside the old file and put it in its place, so that a crash leaves one of them
-    whole. Raises OSError.
-    """
+    """Write the state in the place of the old one; a crash leaves one of them whole. Raises OSError."""
     arrays: dict[str, Any] = {}
     header: dict[str, Any] = {"version": VERSION, "watches": [], "open": []}
     for number, watch in enumerate(watches):
@@ -47,12 +45,8 @@ def save_state(path: Path, watches: Sequence[Watch], deviations: Sequence[Deviat
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
+    with replacing(path) as file:
         file.write(buffer.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def restore_state(path: Path, watches: Sequence[Watch]) -> list[dict[str, Any]]:

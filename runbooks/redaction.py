@@ -5,31 +5,17 @@ Those that the settings know, and texts that look like one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from runbooks.records import Result
+from watchkeeper.redaction import redacted
 
 __all__ = ["redact", "redact_result"]
 
 _MASK = "[redacted]"
 # A known secret that is shorter than this would black out half of a text; it is not a secret either.
 _SHORTEST = 4
-_PATTERNS = (
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_MASK}"),
-    (re.compile(r"([a-z][a-z0-9+.-]*://[^\s/:@]*):[^\s/@]+@"), rf"\1:{_MASK}@"),
-    (
-        re.compile(
-            r"(?i)([\"']?\b[\w-]*(?:password|passwd|secret|token|api[_-]?key|access[_-]?key)\b[\"']?\s*[=:]\s*)"
-            r"(?:\"[^\"\n]*\"|'[^'\n]*'|(?!\d+(?:\.\d+)?\b)[^\s,;&\"'}]{4,})"
-        ),
-        rf"\1{_MASK}",
-    ),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), _MASK),
-    (re.compile(r"\b(?:sk|ghp|gho|glpat|xox[abp])[-_][A-Za-z0-9_-]{16,}"), _MASK),
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), _MASK),
-)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -37,9 +23,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, _MASK)
-    for pattern, mask in _PATTERNS:
-        text = pattern.sub(mask, text)
-    return text
+    return redacted(text, _MASK, data=True)
 
 
 def redact_result(result: Result, secrets: Iterable[str] = ()) -> Result:

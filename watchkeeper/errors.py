@@ -59,9 +59,17 @@ class QueryError(DefinitionError):
 
 
 class SettingsError(WatchkeeperError):
-    """The settings are wrong; the message gives path, line, what was found and what is allowed."""
+    """The settings are wrong; the message gives path, line, what was found and what is allowed.
+
+    `place` are the keys and indices that lead to the mistake, empty when who raises it does not know: within its target
+    for what a collector refuses, from the top of the settings for all else.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class DocumentError(WatchkeeperError):

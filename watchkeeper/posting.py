@@ -1,14 +1,9 @@
-"""HTTP POST for what waits in a queue: one kept connection, the answer as it is, and what it means for the queue.
-
-The standard library's client, because it is all that a sidecar has loaded anyway. No redirects, no proxies.
-"""
+"""HTTP POST for what waits in a queue: one kept connection, the answer as it is, and what it means for the queue."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import http.client
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -18,17 +13,17 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from watchkeeper.clock import Clock, now
+from watchkeeper.clock import Clock, monotonic, now
+from watchkeeper.connection import Connection
+from watchkeeper.credentials import authorization
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.tls import client_context
 
-__all__ = ["Answer", "Fate", "PostError", "Poster", "authorization"]
+__all__ = ["Answer", "Fate", "PostError", "Poster"]
 
 # An answer of a receiver is a few words; more is a page of something else.
 _LIMIT_BYTES = 64 * 1024
 _SHOWN = 200
-# What a server that closed a kept connection makes of the next request.
-_STALE = (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError)
 # 401 and 403 speak of our credentials, 408 and 429 of the moment: the record is not what is wrong.
 _COME_AGAIN = frozenset({401, 403, 407, 408, 429})
 
@@ -74,15 +69,6 @@ class Answer:
         return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - clock())
 
 
-def authorization(user: str = "", password: str = "", bearer: str = "") -> dict[str, str]:
-    """The header of basic (user and password) or bearer authentication; none when all are empty."""
-    if bearer:
-        return {"Authorization": f"Bearer {bearer}"}
-    if not user and not password:
-        return {}
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-
-
 def _masked(body: bytes, headers: Iterable[str]) -> bytes:
     """A body without what stood in some headers: a receiver may show what it was sent, and its answer is logged.
 
@@ -116,17 +102,13 @@ class Poster:
     ) -> None:
         self._url = urlsplit(url)
         self._headers = headers
-        self._ca_file = ca_file
         self._timeout = timeout
-        self._connection: http.client.HTTPConnection | None = None
-        self._aborted = False
-        # Held while the socket is shut down or closed: its descriptor must not be another's by then.
-        self._ending = threading.Lock()
+        self._connection = Connection(self._url, lambda: client_context(ca_file))
 
     @property
     def where(self) -> str:
         """The address as errors name it: without user, password and query."""
-        return f"{self._url.scheme}://{self._url.netloc.rpartition('@')[2]}{self._url.path}"
+        return self._connection.where(self._url.path)
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer to a POST, whatever its status.
@@ -135,20 +117,14 @@ class Poster:
         """
         secret = {**self._userinfo(), **self._headers()}
         sent = {"User-Agent": "watchkeeper", **headers, **secret}
-        kept = self._connection is not None
+        deadline = monotonic() + self._timeout
         # The socket's own timeout bounds each step; a receiver that answers byte by byte takes any number of them.
         overdue = threading.Event()
         timer = threading.Timer(self._timeout, self._break_off, (overdue,))
         timer.daemon = True
         timer.start()
         try:
-            try:
-                answer = self._answer(body, sent)
-            except _STALE:
-                if not kept or self._aborted or overdue.is_set():
-                    raise
-                self.close()
-                answer = self._answer(body, sent)
+            answer = self._answer(body, sent, deadline)
             # Headers that were broken off are taken for whole ones.
             if not overdue.is_set():
                 return Answer(answer.status, _masked(answer.body, secret.values()), answer.headers)
@@ -171,45 +147,24 @@ class Poster:
 
     def abort(self) -> None:
         """Make a request in another thread fail now, and every later one."""
-        self._aborted = True
-        self._break_off(threading.Event())
-
-    def _break_off(self, done: threading.Event) -> None:
-        done.set()
-        connection = self._connection
-        sock = connection.sock if connection is not None else None
-        if sock is not None:
-            with self._ending, contextlib.suppress(OSError):
-                # That of the plain socket: TLS's own takes the state away from under who reads.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        self._connection.abort()
 
     def close(self) -> None:
         """Give the connection back."""
-        if self._connection is not None:
-            with self._ending:
-                self._connection.close()
-            self._connection = None
+        self._connection.close()
+
+    def _break_off(self, overdue: threading.Event) -> None:
+        overdue.set()
+        self._connection.break_off()
 
     def _userinfo(self) -> dict[str, str]:
         return authorization(unquote(self._url.username or ""), unquote(self._url.password or ""))
 
-    def _answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        if self._connection is None:
-            self._connection = self._connected()
-        if self._aborted:
-            raise OSError("aborted")
+    def _answer(self, body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
         path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        self._connection.request("POST", path, body, dict(headers))
-        answer = self._connection.getresponse()
+        answer = self._connection.ask("POST", path, body, headers, deadline)
         read = answer.read(_LIMIT_BYTES)
-        if answer.read(1):
+        if answer.read(1) or answer.will_close:
             self.close()  # what is left would be taken for the next answer
         found = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, read, found)
-
-    def _connected(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme != "https":
-            return http.client.HTTPConnection(host, port, timeout=self._timeout)
-        context = client_context(self._ca_file)
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)

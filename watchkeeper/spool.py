@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from watchkeeper.clock import Clock, now
+from watchkeeper.disk import locked, sync_directory, write_all
 from watchkeeper.spool_files import (
     HEADER,
     OVERHEAD,
@@ -26,11 +27,8 @@ from watchkeeper.spool_files import (
     Position,
     SpoolError,
     framed,
-    locked,
     next_entry,
     read_position,
-    sync_directory,
-    write_all,
     write_position,
 )
 
@@ -92,7 +90,11 @@ class Spool:
             disk = os.statvfs(self.directory)
             room = min(limit, disk.f_bavail * disk.f_frsize)
             self._segment_bytes = min(_MOST_SEGMENT, max(_LEAST_SEGMENT, room // 8))
-            self._flock = locked(self.directory)
+            self._flock = locked(self.directory / "lock", mode=0o600)
+        except BlockingIOError:
+            raise SpoolError(
+                f"{self.directory}: another process has this queue open: stop it, or name another directory"
+            ) from None
         except OSError as error:
             raise SpoolError(f"{self.directory}: cannot be used as a queue: {error.strerror}") from None
         try:

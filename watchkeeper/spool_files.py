@@ -1,4 +1,4 @@
-"""The files of a spool: how a record, a position and a lock stand on disk.
+"""The files of a spool: how a record and a position stand on disk.
 
     header   8 bytes   "WKSPL", 0, 0, format version
     record             length (u32), crc32 of the rest (u32), time of acceptance in ms (u64), content
@@ -8,13 +8,12 @@ All numbers are little endian. The file `position` holds segment (u64), offset (
 
 from __future__ import annotations
 
-import fcntl
-import os
 import struct
 import zlib
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from watchkeeper.disk import replacing
 from watchkeeper.errors import WatchkeeperError
 
 __all__ = [
@@ -24,11 +23,8 @@ __all__ = [
     "Position",
     "SpoolError",
     "framed",
-    "locked",
     "next_entry",
     "read_position",
-    "sync_directory",
-    "write_all",
     "write_position",
 ]
 
@@ -81,14 +77,8 @@ def read_position(path: Path) -> Position | None:
 def write_position(path: Path, position: Position) -> None:
     """Replace the position in a file as a whole. Raises OSError."""
     body = _POSITION.pack(*position)
-    unfinished = path.with_suffix(".tmp")
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        write_all(handle, body + zlib.crc32(body).to_bytes(4, "little"))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    unfinished.replace(path)
+    with replacing(path, mode=0o600) as file:
+        file.write(body + zlib.crc32(body).to_bytes(4, "little"))
 
 
 def next_entry(file: BinaryIO, at: Position, end: int) -> Entry | None:
@@ -106,30 +96,3 @@ def next_entry(file: BinaryIO, at: Position, end: int) -> Entry | None:
     (milliseconds,) = _TIME.unpack_from(body)
     after = Position(at.segment, at.offset + _FRAME.size + length)
     return Entry(after, milliseconds / 1000, body[_TIME.size :])
-
-
-def write_all(handle: int, data: bytes) -> None:
-    """Write all of it, however much the system takes at a time. Raises OSError."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory survive a power failure. Raises OSError."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def locked(path: Path) -> int:
-    """A handle that keeps other processes out of the directory; the system lets go of it when the process dies."""
-    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise SpoolError(f"{path}: another process has this queue open: stop it, or name another directory") from None
-    return handle

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collectors.deploy.lint import lint
-from collectors.deploy.manifests import FORMS, Form, files, manifest
+from collectors.deploy.manifests import files, manifest
 from collectors.deploy.plan import Plan, plan_for
 
-__all__ = ["FORMS", "Form", "Plan", "files", "lint", "manifest", "plan_for"]
+__all__ = ["Plan", "files", "lint", "manifest", "plan_for"]

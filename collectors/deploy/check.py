@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pkgutil import iter_modules
 
@@ -15,7 +14,7 @@ from collectors.runtime import check_labels
 from collectors.textfile import check_textfile
 from watchkeeper.errors import SettingsError
 from watchkeeper.findings import suggestion
-from watchkeeper.settings import Settings, Target, secret_places
+from watchkeeper.settings import Settings, Target, receivers, secret_places
 from watchkeeper.tls import client_context
 from watchkeeper.yaml import Place
 
@@ -35,7 +34,7 @@ def mistakes(settings: Settings, *, files: bool, together: bool = True) -> Mista
         try:
             collector_of(target)
         except SettingsError as error:
-            yield _place(index, target, str(error)), f"{error}{_meant(target)}"
+            yield ("targets", index, *error.place), f"{error}{_meant(target)}"
         else:
             good.append((index, target))
     if together:
@@ -54,17 +53,10 @@ def mistakes(settings: Settings, *, files: bool, together: bool = True) -> Mista
         try:
             Guard(settings.access)
         except SettingsError as error:
-            yield ("access", "tls") if str(error).startswith("access.tls") else ("access",), str(error)
-    yield from _push(settings, files)
-
-
-def _place(index: int, target: Target, message: str) -> Place:
-    for form in ("{!r}", r"\b{}\b"):  # an unknown option is quoted, and the known ones are named after it
-        for name in target.options:
-            if re.search(form.format(name), message.partition(": ")[2]):
-                return ("targets", index, "options", name)
-    words = {"has no collector": "system", "url begins": "url"}
-    return ("targets", index, *(key for word, key in words.items() if word in message))
+            yield error.place or ("access",), str(error)
+    yield from _push(settings)
+    if files:
+        yield from _certificates(settings)
 
 
 def _meant(target: Target) -> str:
@@ -76,16 +68,12 @@ def _same_series(good: Sequence[tuple[int, Target]]) -> Mistakes:
     try:
         check_labels([target for _, target in good])
     except SettingsError as error:
-        # It speaks of the first that is like one before it.
-        for count, (index, _) in enumerate(good, 1):
-            try:
-                check_labels([target for _, target in good[:count]])
-            except SettingsError:
-                yield ("targets", index), str(error)
-                return
+        # Its index counts the good ones alone.
+        index = next((good[step][0] for step in error.place if isinstance(step, int)), 0)
+        yield ("targets", index), str(error)
 
 
-def _push(settings: Settings, files: bool) -> Mistakes:
+def _push(settings: Settings) -> Mistakes:
     push = settings.push
     if push is None:
         return
@@ -93,16 +81,19 @@ def _push(settings: Settings, files: bool) -> Mistakes:
         try:
             check_textfile(push.textfile)
         except SettingsError as error:
-            yield ("push", "textfile"), str(error)
+            yield error.place, str(error)
     if push.otlp is not None:
         try:
             Encoder(delta=push.otlp.temporality == "delta", state=b"")
         except SettingsError as error:
-            yield ("push", "otlp"), str(error)
-    for name in ("otlp", "remote_write") if files else ():
-        ca_file = getattr(getattr(push, name), "ca_file", "")
+            yield error.place, str(error)
+
+
+def _certificates(settings: Settings) -> Mistakes:
+    for place, receiver in receivers(settings):
         try:
-            if ca_file:
-                client_context(ca_file)
+            if receiver.ca_file:
+                client_context(receiver.ca_file)
         except OSError as error:
-            yield ("push", name, "ca_file"), f"push.{name}: {ca_file} cannot be used: {error.strerror or error}"
+            where = ".".join(map(str, place))
+            yield (*place, "ca_file"), f"{where}: {receiver.ca_file} cannot be used: {error.strerror or error}"

@@ -62,8 +62,9 @@ def systemd(plan: Plan) -> str:
         # By a file, never as an argument: arguments stand in the list of processes and in the shell's history.
         setup += f"# install -m 0600 -o root /dev/stdin {secret}    # then type the password, Enter and Ctrl-D\n"
     load = f"LoadCredential=password:{secret}\n" if plan.secret else ""
-    # The groups that may read logs on Debian and on systemd's own terms; who owns nothing needs them.
-    groups = "SupplementaryGroups=adm systemd-journal\nStateDirectory=watchkeeper\n" if plan.system == "logs" else ""
+    # The user owns nothing: what it may read it reads by its groups.
+    rights = f"SupplementaryGroups={' '.join(plan.groups)}\n" if plan.groups else ""
+    rights += "StateDirectory=watchkeeper\n" if plan.keeps_state else ""
     return f"""{setup}# and write {CONFIG_DIR}/{plan.name}.yaml with
 {commented}
 [Unit]
@@ -78,7 +79,7 @@ ExecReload=/bin/kill -HUP $MAINPID
 {load}Restart=on-failure
 RestartSec=5
 DynamicUser=yes
-{groups}MemoryMax={plan.memory_limit}M
+{rights}MemoryMax={plan.memory_limit}M
 CapabilityBoundingSet=
 AmbientCapabilities=
 NoNewPrivileges=yes

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 from collectors.deploy import elsewhere, kubernetes
 from collectors.deploy.packages import helm_chart, kustomize_component
-from collectors.deploy.plan import Plan, check_form
+from collectors.deploy.plan import Plan
 from watchkeeper.yaml import dump
 
-__all__ = ["FORMS", "Form", "documents", "files", "manifest"]
-
-Form = Literal["native-sidecar", "deployment", "compose", "systemd", "prometheus", "helm", "kustomize"]
-FORMS: tuple[Form, ...] = get_args(Form)
+__all__ = ["documents", "files", "manifest"]
 
 
-def documents(plan: Plan, form: Form, workload: Mapping[str, Any] | tuple[str, str]) -> Sequence[Mapping[str, Any]]:
-    """The Kubernetes objects of a form; `workload` is one to add the sidecar to, or the kind and name of one."""
+def documents(plan: Plan, workload: Mapping[str, Any] | tuple[str, str]) -> Sequence[Mapping[str, Any]]:
+    """The Kubernetes objects of a plan; `workload` is one to add the sidecar to, or the kind and name of one."""
     objects: list[Mapping[str, Any]] = [kubernetes.config_map(plan)]
-    if form == "deployment":
+    if plan.form == "deployment":
         objects.append(kubernetes.deployment(plan))
     elif isinstance(workload, tuple):
         objects.append(kubernetes.sidecar_patch(plan, *workload))
@@ -30,29 +27,21 @@ def documents(plan: Plan, form: Form, workload: Mapping[str, Any] | tuple[str, s
     return objects
 
 
-def manifest(
-    plan: Plan,
-    form: Form,
-    *,
-    workload: Mapping[str, Any] | tuple[str, str] | None = None,
-    address: str = "",
-) -> str:
-    """The text of a form that is one file.
+def manifest(plan: Plan, *, workload: Mapping[str, Any] | tuple[str, str] | None = None, address: str = "") -> str:
+    """The text of a plan whose form is one file.
 
     A native sidecar without a workload is the part of a StatefulSet that has the plan's name. Raises SettingsError.
     """
-    check_form(plan, form)
-    if form == "compose":
+    if plan.form == "compose":
         return elsewhere.compose(plan)
-    if form == "systemd":
+    if plan.form == "systemd":
         return elsewhere.systemd(plan)
-    if form == "prometheus":
+    if plan.form == "prometheus":
         return elsewhere.prometheus(plan, address or f"127.0.0.1:{plan.port}")
-    found = documents(plan, form, workload or ("StatefulSet", plan.name))
+    found = documents(plan, workload or ("StatefulSet", plan.name))
     return "---\n".join(dump(one) for one in found)
 
 
-def files(plan: Plan, form: Form) -> Mapping[str, str]:
-    """The files of a form that is a directory (`helm`, `kustomize`), by path. Raises SettingsError."""
-    check_form(plan, form)
-    return helm_chart(plan) if form == "helm" else kustomize_component(plan)
+def files(plan: Plan) -> Mapping[str, str]:
+    """The files of a plan whose form is a directory (`helm`, `kustomize`), by path."""
+    return helm_chart(plan) if plan.form == "helm" else kustomize_component(plan)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from collectors.deploy import kubernetes
 from collectors.deploy.plan import Plan
+from collectors.forms import DISCOVERIES
 from watchkeeper import __version__
 from watchkeeper.yaml import dump
 
@@ -20,26 +22,25 @@ _VALUES = {
     "WKIMAGE": "{{ .Values.image }}",
     "WKSECRET": "{{ .Values.secret }}",
 }
-_ANNOTATIONS = '{{- if eq .Values.discovery "annotations" }}'
-_MONITOR = '{{- if eq .Values.discovery "podmonitor" }}'
+# Keys before and after what is there on a condition, and the line that each becomes.
 _END = "{{- end }}"
+_LINES = {"WKANNOTATIONS": '{{- if eq .Values.discovery "annotations" }}', "WKEND": _END}
+_MONITOR = '{{- if eq .Values.discovery "podmonitor" }}'
 
 
 def helm_chart(plan: Plan) -> Mapping[str, str]:
     """The files of a chart that deploys `collect` with settings from its values, by path."""
-    template = Plan(
-        system=plan.system,
+    template = replace(
+        plan,
         name="wkname",
-        url=plan.url,
         secret="WKSECRET",  # noqa: S106
         namespace="WKNAMESPACE",
         image="WKIMAGE",
         discovery="annotations",
-        port=plan.port,
     )
     values = {
         "image": plan.image,
-        "discovery": "podmonitor",
+        "discovery": plan.discovery,
         "secret": plan.secret or f"watchkeeper-{plan.name}",
         "settings": plan.settings(),
     }
@@ -61,7 +62,7 @@ def helm_chart(plan: Plan) -> Mapping[str, str]:
         "additionalProperties": False,
         "properties": {
             "image": {"type": "string", "minLength": 1, "description": "Image with tag or digest."},
-            "discovery": {"enum": ["podmonitor", "annotations", "none"], "description": "One, never both."},
+            "discovery": {"enum": list(DISCOVERIES), "description": "One, never both."},
             "secret": {"type": "string", "minLength": 1, "description": "A Secret with the key `password`."},
             "settings": {"type": "string", "minLength": 1, "description": "The text of watchkeeper.yaml."},
             "global": {"type": "object"},
@@ -74,7 +75,7 @@ def helm_chart(plan: Plan) -> Mapping[str, str]:
         "templates/configmap.yaml": _templated(dump(config)).replace(
             "WKSETTINGS", '{{ printf "%q" .Values.settings }}'
         ),
-        "templates/deployment.yaml": _templated(dump(kubernetes.deployment(template)), annotations=True),
+        "templates/deployment.yaml": _templated(dump(_deployment(template))),
         "templates/podmonitor.yaml": f"{_MONITOR}\n{_templated(dump(kubernetes.pod_monitor(template)))}{_END}\n",
     }
 
@@ -101,16 +102,23 @@ def _commented_values(values: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def _templated(text: str, *, annotations: bool = False) -> str:
+def _deployment(plan: Plan) -> kubernetes.Manifest:
+    """The deployment with what its values decide: a secret that need not be there, annotations between stand-ins."""
+    found = kubernetes.deployment(plan)
+    pod = found["spec"]["template"]
+    for volume in pod["spec"]["volumes"]:
+        if secret := volume.get("secret"):
+            mode = secret.pop("defaultMode")
+            secret |= {"optional": True, "defaultMode": mode}  # not every system has a password
+    annotations = pod["metadata"].pop("annotations")
+    pod["metadata"] |= {"WKANNOTATIONS": None, "annotations": annotations, "WKEND": None}
+    return found
+
+
+def _templated(text: str) -> str:
     text = text.replace("watchkeeper-wkname", "watchkeeper-WKNAME").replace(": wkname\n", ": WKNAME\n")
-    text = text.replace("defaultMode:", "optional: true\n          defaultMode:")  # not every system has a password
-    if annotations:
-        head, found, rest = text.partition("      annotations:\n")
-        block: list[str] = []
-        lines = rest.splitlines(keepends=True)
-        while lines and lines[0].startswith("        "):
-            block.append(lines.pop(0))
-        text = f"{head}      {_ANNOTATIONS}\n{found}{''.join(block)}      {_END}\n{''.join(lines)}"
+    for name, line in _LINES.items():
+        text = text.replace(f"{name}: null\n", f"{line}\n")
     for name in sorted(_VALUES, key=len, reverse=True):
         text = text.replace(name, _VALUES[name])
     return text

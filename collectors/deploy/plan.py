@@ -7,40 +7,25 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import watchkeeper
 import watchkeeper.systems
 from collectors.description import Collector
+from collectors.forms import Discovery, Form
 from watchkeeper.errors import SettingsError
 from watchkeeper.findings import suggestion
 from watchkeeper.yaml import dump
 
-__all__ = ["CONFIG_DIR", "SECRET_DIR", "Discovery", "Plan", "check_form", "collected", "plan_for"]
-
-Discovery = Literal["podmonitor", "annotations", "none"]
+__all__ = ["CONFIG_DIR", "SECRET_DIR", "Plan", "collected", "plan_for"]
 
 CONFIG_DIR = "/etc/watchkeeper"
 SECRET_DIR = "/etc/watchkeeper-secrets"  # noqa: S105  a directory
 # Prometheus comes from outside the pod.
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104
-# Systems whose targets want a user and a password, or a key alone (an empty user).
-_USERS = {
-    "elasticsearch": "watchkeeper",
-    "falkordb": "watchkeeper",
-    "mongodb": "watchkeeper",
-    "pinecone": "",
-    "postgresql": "watchkeeper",
-    "rabbitmq": "watchkeeper",
-    "redis": "watchkeeper",
-}
-# These read the machine that they run on. In a pod they would read their own container.
-_MACHINE = ("container", "host", "logs")
-_NO_SIDECAR = {
-    "pinecone": "Pinecone has no pod to stand beside: --as deployment",
-    "probes": "probes look from outside: --as deployment",
-}
+# As the documentation of the systems grants its rights to.
+_USER = "watchkeeper"
 # What people call them, where it is not near enough to be guessed.
 _ALIASES = {
     "elastic": "elasticsearch",
@@ -56,7 +41,8 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
 class Plan:
     """One sidecar for the targets of one system.
 
-    `secret` is the name of the Secret (or secret file) with the key `password`, empty when the target needs none.
+    `secret` is the name of the Secret (or secret file) with the key `password`, empty when the target needs none;
+    `groups` and `keeps_state` are as its collector says.
     Memory is in MiB: the request is what one target takes (docs/benchmarks.md), the limit twice that. There is no CPU
     limit on purpose: throttling makes scrapes late, and a request is enough for a fair share.
     """
@@ -68,12 +54,15 @@ class Plan:
     secret: str = ""
     namespace: str = ""
     image: str = field(default_factory=lambda: f"watchkeeper:{watchkeeper.__version__}")
+    form: Form = "native-sidecar"
     discovery: Discovery = "podmonitor"
     port: int = 9464
     uid: int = 65532  # the `nonroot` user of distroless images
     memory_request: int = 48
     memory_limit: int = 96
     cpu_request: str = "10m"
+    groups: tuple[str, ...] = ()
+    keeps_state: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -98,33 +87,30 @@ class Plan:
         return dump({"listen": f"{host}:{self.port}", "targets": [target]})
 
 
-def check_form(plan: Plan, form: str) -> None:
-    """Raise SettingsError for a form in which the system cannot be read."""
-    _check_machine(plan.system, form)
-
-
-def _check_machine(system: str, form: str) -> None:
-    if system in _MACHINE and form not in {"systemd", "prometheus"}:
+def _check_form(collector: Collector, form: Form, *, beside: bool) -> None:
+    system = collector.system
+    if collector.stands == "machine" and form not in {"systemd", "prometheus"}:
         raise SettingsError(
             f"--for {system}: it reads the machine that it runs on: --as systemd (there is no {form} of it); in "
             f"Kubernetes it takes a DaemonSet with the machine's directories (docs/systems/{system}.md)"
         )
+    if collector.stands == "outside" and beside:
+        raise SettingsError(
+            f"--for {system}: it is read from outside, there is no pod to stand beside: --as deployment"
+        )
 
 
 def plan_for(
-    system: str, *, beside: bool, form: str = "", name: str = "", url: str = "", secret: str = "", **others: Any
+    system: str, form: Form = "native-sidecar", *, name: str = "", url: str = "", secret: str = "", **others: Any
 ) -> Plan:
-    """The plan for one target of a system; `beside` says whether the sidecar shares the network of its target.
+    """The plan for one target of a system in one form; `others` are further fields of it.
 
-    With `form` it is checked that there is such a form for the system.
-
-    Raises SettingsError for a system that Watchkeeper does not read itself, and says what to do then.
+    Raises SettingsError for a system that Watchkeeper does not read itself, or not in this form, and says what to do
+    then.
     """
     collector = _collector(system)
-    if form:
-        _check_machine(system, form)  # before an address is asked for that would be of no use
-    if beside and system in _NO_SIDECAR:
-        raise SettingsError(f"--for {system}: {_NO_SIDECAR[system]}")
+    beside = form not in {"deployment", "helm"}  # they do not share the network of their target
+    _check_form(collector, form, beside=beside)  # before an address is asked for that would be of no use
     if not url and collector.default_url:
         url = collector.default_url if beside else _elsewhere(collector.default_url, system)
     if not url and collector.schemes:
@@ -141,13 +127,15 @@ def plan_for(
         )
     if parts.password:
         raise SettingsError("--url: a password does not belong into a manifest: it comes from the secret")
-    wants = system in _USERS
     return Plan(
         system=system,
         name=name or system,
         url=url,
-        user="" if parts.username else _USERS.get(system, ""),
-        secret=(secret or f"watchkeeper-{name or system}") if wants else secret,
+        user=_USER if collector.login == "user" and not parts.username else "",
+        secret=secret if collector.login == "none" else secret or f"watchkeeper-{name or system}",
+        form=form,
+        groups=collector.groups,
+        keeps_state=collector.keeps_state,
         **others,
     )
 

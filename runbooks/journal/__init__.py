@@ -7,12 +7,10 @@ runs on PostgreSQL.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +20,7 @@ from runbooks.journal.reads import Reads
 from runbooks.journal.writes import Writes
 from runbooks.records import AlertRecord, ApprovalRecord, DeliveryRecord, Event, Incident, Run, StepRecord
 from watchkeeper.clock import Clock, now
+from watchkeeper.disk import locked, write_all
 from watchkeeper.errors import JournalError
 
 __all__ = ["Journal", "Reads", "Writes"]
@@ -38,7 +37,7 @@ class Journal:
         self._clock = clock
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Event], None]] = []
-        self._owner: IO[str] | None = None
+        self._owner: int | None = None
         text = str(where)
         self._path = None if "://" in text else Path(text)
         try:
@@ -93,25 +92,23 @@ class Journal:
         """Become the one writer of runs in this file. Raises JournalError when another process is."""
         if self._path is None or self._owner is not None:
             return
-        file = self._path.with_name(self._path.name + ".lock").open("a+", encoding="utf-8")
+        path = self._path.with_name(self._path.name + ".lock")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            other = file.read().strip() or "unknown"
-            file.close()
+            self._owner = locked(path)
+        except BlockingIOError:
+            other = path.read_text(encoding="utf-8").strip() or "unknown"
             raise JournalError(
                 f"journal {self._path}: process {other} works with it: stop that one, or name another journal"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        self._owner = file
+        except OSError as error:
+            raise JournalError(f"journal {self._path}: {path.name} cannot be locked: {error.strerror}") from None
+        os.ftruncate(self._owner, 0)
+        write_all(self._owner, f"{os.getpid()}\n".encode())
 
     def disown(self) -> None:
         """Let another process work with the journal."""
         if self._owner is not None:
-            self._owner.close()
+            os.close(self._owner)
             self._owner = None
 
     def close(self) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runbooks.webhooks import alertmanager as parsed
-from tests.servers import alertmanager, free_port, wait_until
+from tests.servers import alertmanager, free_port, tls, wait_until
 from watchkeeper.app.alertmanager import AlertmanagerSink
 from watchkeeper.deliveries import Delivery
 from watchkeeper.errors import StoreError
-from watchkeeper.settings import AlertmanagerSettings
+from watchkeeper.settings import AlertmanagerSettings, Secret
 
 DEVIATION = Delivery(
     source="detectors",
@@ -62,6 +64,29 @@ def test_a_deviation_comes_back_as_a_deviation(
     assert back.labels == DEVIATION.labels
     assert back.annotations["score"] == "0.99"
     assert "empty" not in json.loads(bodies[0])["alerts"][0]["annotations"]
+
+
+def test_it_is_shown_who_sends(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("zwölf €\n")
+    with tls.serve({"/api/v2/alerts": tls.Page()}) as site:
+        url, secret = site.url("/"), Secret(file=str(tmp_path / "password"))
+        AlertmanagerSink(AlertmanagerSettings(url=url, user="me", password=secret)).deliver([DEVIATION])
+        ((_, _, headers),) = site.requests
+    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode() == "me:zwölf €"
+
+
+def test_the_certificates_of_ca_file_are_trusted(tmp_path: Path) -> None:
+    authority = tls.Authority(tmp_path)
+    with tls.serve({"/api/v2/alerts": tls.Page()}, authority.issue("DNS:localhost")) as site:
+        url = site.url("/")
+        AlertmanagerSink(AlertmanagerSettings(url=url, ca_file=str(authority.file))).deliver([DEVIATION])
+        with pytest.raises(StoreError, match="does not answer"):
+            AlertmanagerSink(AlertmanagerSettings(url=url)).deliver([DEVIATION])
+
+
+def test_certificates_that_are_none_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"alertmanager.ca_file: .*/none: no certificates can be read: No such file"):
+        AlertmanagerSink(AlertmanagerSettings(url="https://a", ca_file=str(tmp_path / "none")))
 
 
 def test_an_alertmanager_that_is_away_is_one_line() -> None:

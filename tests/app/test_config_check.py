@@ -47,16 +47,27 @@ def mistaken(tmp_path: Path) -> Mistaken:
         ),
         (CACHE.replace("redis://", "mongodb://"), "4: target cache: url begins with mongodb://"),
         (CACHE + "    options:\n      key_limt: 5\n", "6: target cache: unknown option 'key_limt'"),
-        (CACHE.replace("redis", "postgresql") + "    options:\n      query_timeout: soon\n", "6: .*query_timeout is a"),
+        (CACHE.replace("redis", "postgresql") + "    options:\n      query_timeout: soon\n", "6: .*query_timeout is "),
+        (
+            CACHE.replace("redis", "postgresql") + "    options:\n      queries:\n        jobs:\n          query: ''\n",
+            "7: target cache: query jobs: query is missing",
+        ),
+        (CACHE + "    options:\n      key_limit: 5\n      check_keys: dbx=a\n", "7: .*'dbx=a' is no dbN=KEY"),
+        ("targets:\n  - name: page\n    system: probes\n    url: http:///x\n", "4: target page: the url names no host"),
+        ("access:\n  user: a\n  password: {env: NOTHING_IN_IT}\n", "3: access: the secret in NOTHING_IN_IT is empty"),
         (CACHE + "    password: {file: none}\n", "5: target cache: secret: cannot read .*none"),
         (CACHE + "    password: {env: NOT_THERE}\n", "5: target cache: secret: environment variable NOT_THERE"),
         ("access:\n  tls: {cert_file: a, key_file: b}\n", "2: access.tls: .*a, .*b: no such file"),
         ("push:\n  textfile: out.txt\n", "2: push.textfile: node_exporter reads only files that end in .prom"),
+        ("alertmanager:\n  url: https://x\n  ca_file: none\n", "3: alertmanager: .*/none cannot be used: No such file"),
         ("push:\n  remote_write:\n    url: http://x\n    ca_file: none\n", "4: push.remote_write: .*cannot be used"),
         (CACHE + SECOND, "5: targets cache and other would expose the same series"),
     ],
 )
-def test_what_collect_would_refuse_is_told_with_its_line(mistaken: Mistaken, text: str, message: str) -> None:
+def test_what_collect_would_refuse_is_told_with_its_line(
+    mistaken: Mistaken, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.setenv("NOTHING_IN_IT", "")
     (found,) = mistaken(text)
     assert re.match(message, found)
 
@@ -64,6 +75,12 @@ def test_what_collect_would_refuse_is_told_with_its_line(mistaken: Mistaken, tex
 def test_every_mistake_is_told(mistaken: Mistaken) -> None:
     text = CACHE + "    options: {a: 1}\n" + SECOND + "    password: {file: none}\npush: {textfile: out}\n"
     assert [one.partition(":")[0] for one in mistaken(text)] == ["5", "9", "10"]
+
+
+def test_the_same_series_are_told_where_the_second_target_stands(mistaken: Mistaken) -> None:
+    unknown = "  - {name: x, system: nothing}\n"
+    found = mistaken(CACHE + unknown + SECOND)
+    assert [one.partition(" ")[0] for one in found] == ["5:", "6:"]
 
 
 def test_up_tells_targets_of_one_system_apart(mistaken: Mistaken) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from watchkeeper.app.foreground import configure_logging
-from watchkeeper.app.logs import ConsoleFormatter, JsonFormatter, redacted
+from watchkeeper.app.logs import ConsoleFormatter, JsonFormatter
 from watchkeeper.settings import LogSettings
 
 
@@ -47,13 +47,15 @@ def test_a_traceback_is_part_of_the_object() -> None:
         ("postgresql://me:hunter2@db/x and amqp://you:hunter2@q", "postgresql://me:***@db/x and amqp://you:***@q"),
         ("host=db password=hunter2 user=me", "host=db password=*** user=me"),
         ("Password = 'hunter 2' user=me", "Password = *** user=me"),
+        ("postgresql://u:p@ss@h/db refused", "postgresql://u:***@h/db refused"),
+        ("postgresql://u:p/a@ss@h/db refused", "postgresql://u:***@h/db refused"),
+        ("Authorization: Bearer abc", "Authorization: Bearer ***"),
         ("http://host:8080/a@b is fine", "http://host:8080/a@b is fine"),
         ("target a: connection refused", "target a: connection refused"),
     ],
 )
 @pytest.mark.parametrize("formatter", [ConsoleFormatter(), JsonFormatter()])
 def test_passwords_are_left_out(formatter: logging.Formatter, text: str, clean: str) -> None:
-    assert redacted(text) == clean
     assert clean in formatter.format(_record(text))
 
 

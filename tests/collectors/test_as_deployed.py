@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,8 @@ def deployed() -> Iterator[dict[str, Any]]:
     need(postgresql.available())
     with postgresql.run() as server:
         server.create_monitor_role(password=PASSWORD)
-        plan = plan_for(
-            "postgresql", beside=True, url=f"postgresql://127.0.0.1:{server.port}/postgres", port=free_port()
-        )
-        documents = list(yaml.safe_load_all(manifest(plan, "native-sidecar")))
+        plan = plan_for("postgresql", url=f"postgresql://127.0.0.1:{server.port}/postgres", port=free_port())
+        documents = list(yaml.safe_load_all(manifest(plan)))
         settings = documents[0]["data"]
         pod = documents[1]["spec"]["template"]["spec"]
         container = pod["initContainers"][0]
@@ -59,7 +58,8 @@ def test_it_runs_without_privileges_and_ends_after_its_application(deployed: dic
         assert refused.value.errno in {errno.EROFS, errno.EACCES}
 
     # A real Prometheus scrapes it through the configuration that is generated with the manifest.
-    with prometheus.run(manifest(plan, "prometheus").replace("15s", "1s").replace("10s", "1s")) as server:
+    scraping = manifest(replace(plan, form="prometheus"))
+    with prometheus.run(scraping.replace("15s", "1s").replace("10s", "1s")) as server:
         found = server.wait_for("pg_up == 1")
         assert found[0]["metric"]["instance"] == plan.name
         assert server.wait_for('watchkeeper_target_up{target_system="postgresql"} == 1')

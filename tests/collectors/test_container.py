@@ -8,7 +8,7 @@ import pytest
 
 from collectors.container import COLLECTOR, own_cgroup
 from collectors.families import Family
-from tests.collectors.helpers import by_name, check_declared, target
+from tests.collectors.helpers import by_name, check_emitted, read_once, target
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
 
@@ -68,8 +68,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def _read(root: Path, **options: Any) -> Sequence[Family]:
-    session = COLLECTOR.open(target("c", "container", options={"root": str(root), **options}))
-    return session.read(monotonic() + 5)
+    return read_once(COLLECTOR, target("c", "container", options={"root": str(root), **options}))
 
 
 def _values(families: Sequence[Family], name: str, label: str = "name") -> dict[str, float]:
@@ -79,9 +78,8 @@ def _values(families: Sequence[Family], name: str, label: str = "name") -> dict[
 def test_everything_declared_is_emitted_and_nothing_else(root: Path) -> None:
     for name, text in LIMITED.items():
         (root / name).write_text(text)  # the sidecar's own cgroup, as it sees it inside of its container
-    own = _read(root)
-    check_declared([*own, *_read(root, path=POD)], COLLECTOR.signals)
-    assert {signal.name for signal in COLLECTOR.signals} - by_name(own).keys() == set()
+    assert check_emitted(_read(root), COLLECTOR.signals) == {signal.name for signal in COLLECTOR.signals}
+    check_emitted(_read(root, path=POD), COLLECTOR.signals)
 
 
 def test_a_pod_and_its_containers_are_told_apart(root: Path) -> None:
@@ -185,7 +183,7 @@ def test_a_path_that_does_not_exist_is_said(root: Path) -> None:
 
 
 def test_names_are_a_mapping(root: Path) -> None:
-    with pytest.raises(SettingsError, match="option names is 'app': it is a mapping"):
+    with pytest.raises(SettingsError, match="target c: option names is 'app': it is a mapping"):
         _read(root, names="app")
 
 
@@ -193,6 +191,14 @@ def test_a_deadline_that_passes_ends_the_walk(root: Path) -> None:
     session = COLLECTOR.open(target("c", "container", options={"root": str(root), "path": "/"}))
     with pytest.raises(TargetError, match="was not walked in time"):
         session.read(monotonic() - 1)
+
+
+def test_no_file_of_a_container_is_kept_open(root: Path) -> None:
+    session = COLLECTOR.open(target("c", "container", options={"root": str(root), "path": POD}))
+    assert session.read(monotonic() + 5)
+    opened = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    session.close()
+    assert [one for one in opened if one.startswith(str(root))] == []
 
 
 _REAL = next(
@@ -203,5 +209,5 @@ _REAL = next(
 @pytest.mark.skipif(not _REAL, reason="no tree of cgroups v2 is mounted here")
 def test_the_tree_of_this_machine_is_read() -> None:
     families = _read(Path(_REAL))
-    check_declared([*families], [s for s in COLLECTOR.signals if s.name in by_name(families)])
+    assert check_emitted(families, COLLECTOR.signals)
     assert all(value > 0 for value in _values(families, "container_start_time_seconds").values())

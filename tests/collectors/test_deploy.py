@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 import yaml
 
 from collectors.deploy import files, lint, manifest, plan_for
-from collectors.deploy.kubernetes import with_sidecar
-from collectors.deploy.plan import Plan
+from collectors.deploy.kubernetes import deployment, with_sidecar
+from collectors.deploy.plan import Plan, collected
+from collectors.forms import Form
 from examples.servers.process import find_program
 from watchkeeper.errors import SettingsError
 from watchkeeper.settings import parse
@@ -45,8 +47,8 @@ WORKLOAD: dict[str, Any] = {
 }
 
 
-def _plan(**fields: Any) -> Plan:
-    return plan_for("redis", beside=True, **fields)
+def _plan(form: Form = "native-sidecar", **fields: Any) -> Plan:
+    return plan_for("redis", form, **fields)
 
 
 def _documents(text: str) -> list[dict[str, Any]]:
@@ -62,13 +64,13 @@ def _validate(document: dict[str, Any], version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("discovery", ["podmonitor", "annotations", "none"])
 def test_kubernetes_accepts_a_workload_with_the_sidecar(version: str, discovery: Any) -> None:
-    for document in _documents(manifest(_plan(discovery=discovery), "native-sidecar", workload=WORKLOAD)):
+    for document in _documents(manifest(_plan(discovery=discovery), workload=WORKLOAD)):
         _validate(document, version)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_accepts_a_deployment(version: str) -> None:
-    for document in _documents(manifest(_plan(namespace="data"), "deployment")):
+    for document in _documents(manifest(_plan("deployment", namespace="data"))):
         _validate(document, version)
 
 
@@ -82,7 +84,7 @@ def test_the_schemas_would_refuse_a_mistake() -> None:
 @pytest.mark.parametrize("form", ["native-sidecar", "deployment"])
 @pytest.mark.parametrize("discovery", ["podmonitor", "annotations", "none"])
 def test_the_linter_finds_nothing_in_our_own(form: Any, discovery: Any) -> None:
-    assert lint(manifest(_plan(discovery=discovery), form, workload=WORKLOAD), "ours.yaml") == []
+    assert lint(manifest(_plan(form, discovery=discovery), workload=WORKLOAD), "ours.yaml") == []
 
 
 def test_a_sidecar_starts_before_all_others_and_leaves_them_as_they_are() -> None:
@@ -99,7 +101,7 @@ def test_adding_it_twice_is_adding_it_once() -> None:
 
 
 def test_the_settings_in_it_are_settings() -> None:
-    config = _documents(manifest(_plan(), "native-sidecar"))[0]
+    config = _documents(manifest(_plan()))[0]
     settings = parse(config["data"]["watchkeeper.yaml"])
     assert settings.listener.port == 9464
     assert settings.targets[0].password is not None
@@ -112,32 +114,52 @@ def test_a_password_in_the_address_is_refused() -> None:
 
 def test_a_system_that_exposes_itself_needs_no_sidecar() -> None:
     with pytest.raises(SettingsError, match="needs no sidecar"):
-        plan_for("agent_platform", beside=True)
+        plan_for("agent_platform")
 
 
-@pytest.mark.parametrize("form", ["native-sidecar", "deployment", "compose"])
-def test_what_reads_its_machine_is_no_sidecar(form: Any) -> None:
-    plan = plan_for("logs", beside=True, url="file:///var/log/*.log")
+@pytest.mark.parametrize("form", ["native-sidecar", "deployment", "compose", "helm", "kustomize"])
+def test_what_reads_its_machine_is_no_sidecar(form: Form) -> None:
     with pytest.raises(SettingsError, match="--for logs: it reads the machine that it runs on: --as systemd"):
-        manifest(plan, form)
-    with pytest.raises(SettingsError, match="it reads the machine"):
-        files(plan, "helm")
-    assert "SupplementaryGroups=adm systemd-journal\n" in manifest(plan, "systemd")
+        plan_for("logs", form, url="file:///var/log/*.log")
+
+
+def test_a_unit_has_the_groups_and_the_directory_that_its_collector_names() -> None:
+    logs = manifest(plan_for("logs", "systemd", url="file:///var/log/*.log"))
+    assert "\nSupplementaryGroups=adm systemd-journal\nStateDirectory=watchkeeper\n" in logs
+    assert not re.search("SupplementaryGroups|StateDirectory", manifest(_plan("systemd")))
+
+
+@pytest.mark.parametrize("system", ["pinecone", "probes"])
+def test_what_is_read_from_outside_stands_beside_nothing(system: str) -> None:
+    with pytest.raises(SettingsError, match=f"--for {system}: it is read from outside.*--as deployment"):
+        plan_for(system, url="https://example.com")
+    assert plan_for(system, "deployment", url="https://example.com").url == "https://example.com"
+
+
+@pytest.mark.parametrize("system", collected())
+def test_a_system_whose_documentation_shows_a_password_gets_a_secret(system: str) -> None:
+    text = (ROOT / "docs" / "systems" / f"{system}.md").read_text()
+    examples = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    shown = [target for example in examples for target in (yaml.safe_load(example) or {}).get("targets", ())]
+    assert shown
+    login = import_module(f"collectors.{system}").COLLECTOR.login
+    assert (login != "none") == any("password" in target for target in shown)
+    assert (login == "user") == any("user" in target for target in shown)
 
 
 def test_an_unknown_system_is_named() -> None:
     with pytest.raises(SettingsError, match="no system has this key"):
-        plan_for("oracle", beside=True)
+        plan_for("oracle")
 
 
 def test_an_unknown_system_is_guessed_and_all_are_listed() -> None:
     with pytest.raises(SettingsError, match=r"Did you mean postgresql\? Systems: .*mongodb, .*redis"):
-        plan_for("postgres", beside=True)
+        plan_for("postgres")
 
 
 def test_a_form_that_does_not_exist_is_told_before_an_address_is_asked_for() -> None:
     with pytest.raises(SettingsError, match="there is no native-sidecar of it"):
-        plan_for("logs", beside=True, form="native-sidecar")
+        plan_for("logs")
 
 
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:5432", "127.0.0.1:6379", "redis://127.0.0.1:port"])
@@ -152,7 +174,7 @@ def test_a_kind_without_pods_is_refused() -> None:
 
 
 def test_compose_mounts_the_secret_where_the_settings_look() -> None:
-    found = yaml.safe_load(manifest(_plan(), "compose"))
+    found = yaml.safe_load(manifest(_plan("compose")))
     (service,) = found["services"].values()
     settings = parse(found["configs"]["watchkeeper-redis"]["content"])
     password = settings.targets[0].password
@@ -168,7 +190,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
         pytest.skip("systemd-analyze is not installed (Debian package systemd)")
     # The unit's own program is not installed on the machine that tests it.
     unit = tmp_path / "watchkeeper-redis.service"
-    text = manifest(_plan(), "systemd")
+    text = manifest(_plan("systemd"))
     unit.write_text(text.replace("/opt/watchkeeper/bin/watchkeeper", "/bin/true"))
     done = subprocess.run([program, "verify", unit], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -178,7 +200,7 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 def test_kustomize_names_files_that_are_there() -> None:
-    found = files(_plan(), "kustomize")
+    found = files(_plan("kustomize"))
     component = yaml.safe_load(found["kustomization.yaml"])
     named = [*component["resources"], *component["configMapGenerator"][0]["files"]]
     named += [patch["path"] for patch in component["patches"]]
@@ -228,7 +250,7 @@ def test_the_image_installs_programs_that_find_their_libraries(tmp_path: Path) -
 
 def _rendered(tmp_path: Path, **changes: str) -> list[dict[str, Any]]:
     go_template = pytest.importorskip("go_template", reason="go-template has a build for x86-64 alone")
-    chart = files(plan_for("redis", beside=False), "helm")
+    chart = files(_plan("helm"))
     values = {**yaml.safe_load(chart["values.yaml"]), **changes}
     data = tmp_path / "values.yaml"
     release = {"Name": "cache", "Namespace": "data"}
@@ -260,15 +282,29 @@ def test_the_chart_has_annotations_or_a_monitor_never_both(tmp_path: Path) -> No
     assert "annotations" not in metadata
 
 
+@pytest.mark.parametrize("discovery", ["annotations", "none"])
+def test_the_chart_renders_to_the_deployment_of_the_plan(tmp_path: Path, discovery: Any) -> None:
+    found = {document["kind"]: document for document in _rendered(tmp_path, discovery=discovery)}
+    wanted = deployment(_plan("helm", name="cache", secret="watchkeeper-redis", namespace="data", discovery=discovery))
+    for volume in wanted["spec"]["template"]["spec"]["volumes"]:
+        if "secret" in volume:
+            volume["secret"]["optional"] = True
+    assert found["Deployment"] == wanted
+
+
 def test_the_chart_carries_any_settings_through(tmp_path: Path) -> None:
     text = 'listen: 0.0.0.0:9464\ntargets: []\n# "quotes" \\ backslash: {{ braces }} é\n'
     found = {document["kind"]: document for document in _rendered(tmp_path, settings=text)}
     assert found["ConfigMap"]["data"]["watchkeeper.yaml"] == text
 
 
+def test_the_charts_values_begin_with_the_discovery_that_was_asked_for() -> None:
+    assert yaml.safe_load(files(_plan("helm", discovery="none"))["values.yaml"])["discovery"] == "none"
+
+
 def test_the_charts_values_fulfil_its_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    chart = files(_plan(), "helm")
+    chart = files(_plan("helm"))
     schema = json.loads(chart["values.schema.json"])
     jsonschema.validate(yaml.safe_load(chart["values.yaml"]), schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -279,7 +315,7 @@ def test_systemd_keeps_the_unit_safe(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed (Debian package systemd)")
     unit = tmp_path / "watchkeeper-redis.service"
-    unit.write_text(manifest(_plan(), "systemd").replace("/opt/watchkeeper/bin/watchkeeper", "/bin/true"))
+    unit.write_text(manifest(_plan("systemd")).replace("/opt/watchkeeper/bin/watchkeeper", "/bin/true"))
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     # 0 is safe and 100 exposed; systemd calls up to 30 "OK".

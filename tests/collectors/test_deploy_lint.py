@@ -33,11 +33,11 @@ SERVICE_MONITOR = {
 
 
 def _plan() -> Plan:
-    return plan_for("redis", beside=True)
+    return plan_for("redis")
 
 
 def _well() -> Documents:
-    return list(yaml.safe_load_all(manifest(_plan(), "native-sidecar", workload=WORKLOAD)))
+    return list(yaml.safe_load_all(manifest(_plan(), workload=WORKLOAD)))
 
 
 def _pod(documents: Documents) -> dict[str, Any]:

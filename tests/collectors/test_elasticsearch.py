@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from collectors import elasticsearch_replies as replies
+from collectors.description import check_target
 from collectors.elasticsearch import COLLECTOR
 from collectors.families import Family
 from collectors.runtime import Sidecar
-from tests.collectors.helpers import by_name, check_declared, parsed, silent_port, target
+from tests.collectors.helpers import by_name, check_declared, parsed, read_once, silent_port, target, value_of
 from tests.servers.stub import RECORDED, Reply, Stub, recorded, stub
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
@@ -75,15 +76,7 @@ def cluster(**changes: Reply) -> dict[str, Reply]:
 
 def _read(server: Stub | str, seconds: float = 5.0, **fields: object) -> Sequence[Family]:
     url = server if isinstance(server, str) else server.url
-    session = COLLECTOR.open(target("e", "elasticsearch", url, **fields))
-    try:
-        return session.read(monotonic() + seconds)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], metric: str, /, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[metric].points if labels.items() <= dict(pairs).items())
+    return read_once(COLLECTOR, target("e", "elasticsearch", url, **fields), seconds)
 
 
 def _series(families: Sequence[Family] | Mapping[str, Family]) -> Series:
@@ -147,8 +140,8 @@ def test_without_options_only_health_version_and_nodes_are_asked_for() -> None:
         families = _read(server)
         assert sorted(request.path for request in server.requests) == ["/", "/_cluster/health", "/_nodes/_local/stats"]
     check_declared(families, COLLECTOR.signals)
-    assert _value(families, "elasticsearch_cluster_health_up") == 1
-    assert _value(families, "elasticsearch_exporter_collector_success", collector="nodes") == 1
+    assert value_of(families, "elasticsearch_cluster_health_up") == 1
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="nodes") == 1
 
 
 def test_the_list_of_http_clients_is_not_asked_for() -> None:
@@ -164,7 +157,7 @@ def test_each_scrape_reads_the_cluster_over_one_connection() -> None:
         session.read(monotonic() + 5)
         changed = {**_reply("cluster-health-7.13.1-yellow"), "unassigned_shards": 7}
         server.replies["/_cluster/health"] = Reply.of(changed)
-        assert _value(session.read(monotonic() + 5), "elasticsearch_cluster_health_unassigned_shards") == 7
+        assert value_of(session.read(monotonic() + 5), "elasticsearch_cluster_health_unassigned_shards") == 7
         session.close()
         assert server.asked("/_cluster/health") == 2
 
@@ -187,7 +180,7 @@ def test_an_absent_field_is_left_out_and_not_zero() -> None:
 
 def test_a_node_of_6_8_is_read() -> None:
     families = replies.nodes(_reply("nodes-stats-6.8.8"))
-    assert _value(families, "elasticsearch_jvm_memory_max_bytes", area="heap") > 0
+    assert value_of(families, "elasticsearch_jvm_memory_max_bytes", area="heap") > 0
     assert not by_name(families)["elasticsearch_indexing_pressure_limit_in_bytes"].points
 
 
@@ -196,19 +189,43 @@ def test_a_partial_snapshot_counts_as_the_newest_and_a_failed_one_does_not() -> 
     later = {**good, "state": "FAILED", "start_time_in_millis": good["start_time_in_millis"] + 60_000}
     families = replies.snapshots({"r": {"snapshots": [later, good]}, "empty": {"snapshots": []}})
     newest = "elasticsearch_snapshot_stats_latest_snapshot_timestamp_seconds"
-    assert _value(families, newest, repository="r") == 1536053353
-    assert _value(families, "elasticsearch_snapshot_stats_number_of_snapshots", repository="empty") == 0
+    assert value_of(families, newest, repository="r") == 1536053353
+    assert value_of(families, "elasticsearch_snapshot_stats_number_of_snapshots", repository="empty") == 0
     assert len(by_name(families)[newest].points) == 1
-    assert _value(families, "elasticsearch_snapshot_stats_snapshot_failed_shards", state="FAILED") == 0
+    assert value_of(families, "elasticsearch_snapshot_stats_snapshot_failed_shards", state="FAILED") == 0
 
 
 def test_a_part_that_is_refused_costs_its_own_signals_alone() -> None:
     refused = Reply.of({"error": {"type": "security_exception"}, "status": 403}, 403)
     with stub(cluster(**{"/_slm/stats": refused})) as server:
         families = _read(server, options={"collect": ["slm", "ilm"]})
-    assert _value(families, "elasticsearch_exporter_collector_success", collector="slm") == 0
-    assert _value(families, "elasticsearch_exporter_collector_success", collector="ilm") == 1
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="slm") == 0
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="ilm") == 1
     assert "elasticsearch_slm_stats_retention_runs_total" not in by_name(families)
+
+
+def test_a_repository_that_cannot_be_reached_costs_itself_alone(caplog: pytest.LogCaptureFixture) -> None:
+    named = {name: {"type": "fs", "settings": {}} for name in ("away", "test1", "zone")}
+    unreachable = Reply.of({"error": {"type": "repository_exception"}, "status": 500}, 500)
+    replied = {"/_snapshot": Reply.of(named), "/_snapshot/away/_all": unreachable}
+    replied["/_snapshot/zone/_all"] = recorded("elasticsearch/snapshots-5.4.2.json")
+    with stub(cluster(**replied)) as server:
+        families = _read(server, options={"collect": ["snapshots", "ilm"]})
+    points = by_name(families)["elasticsearch_snapshot_stats_number_of_snapshots"].points
+    assert [dict(pairs)["repository"] for _, pairs, _ in points] == ["test1", "zone"]
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="snapshots") == 0
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="ilm") == 1
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "watchkeeper.collectors"]
+    assert "the snapshot repository away is left out: " in line
+
+
+def test_a_repository_that_hangs_costs_itself_and_those_after_it() -> None:
+    named = {name: {"type": "fs", "settings": {}} for name in ("test1", "zone")}
+    replied = {"/_snapshot": Reply.of(named), "/_snapshot/zone/_all": Reply(hang=True)}
+    with stub(cluster(**replied)) as server:
+        families = _read(server, 0.8, options={"collect": ["snapshots"]})
+    assert value_of(families, "elasticsearch_snapshot_stats_number_of_snapshots", repository="test1") > 0
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="snapshots") == 0
 
 
 def test_a_part_that_hangs_costs_its_own_signals_and_not_the_scrape() -> None:
@@ -217,15 +234,15 @@ def test_a_part_that_hangs_costs_its_own_signals_and_not_the_scrape() -> None:
         reading = sidecar.read("e")
         sidecar.close()
     assert reading.up and reading.seconds < 1
-    assert _value(reading.families, "elasticsearch_exporter_collector_success", collector="indices") == 0
-    assert _value(reading.families, "elasticsearch_cluster_health_number_of_nodes") == 1
+    assert value_of(reading.families, "elasticsearch_exporter_collector_success", collector="indices") == 0
+    assert value_of(reading.families, "elasticsearch_cluster_health_number_of_nodes") == 1
 
 
 def test_a_part_that_is_not_what_it_should_be_is_left_out() -> None:
     for body in (Reply(b"<html>"), Reply.of([]), Reply.of({"nodes": []}), Reply(b'{"nodes": {"a": 1', cut=9)):
         with stub(cluster(**{"/_nodes/_local/stats": body})) as server:
             families = _read(server)
-        assert _value(families, "elasticsearch_exporter_collector_success", collector="nodes") == 0
+        assert value_of(families, "elasticsearch_exporter_collector_success", collector="nodes") == 0
 
 
 @pytest.mark.parametrize(
@@ -293,21 +310,24 @@ def test_the_media_type_is_plain_so_that_servers_of_other_versions_answer() -> N
 
 def test_a_path_before_the_api_is_kept() -> None:
     with stub({f"/search{path}": reply for path, reply in cluster().items()}) as server:
-        assert _value(_read(f"{server.url}/search/"), "elasticsearch_cluster_health_up") == 1
+        assert value_of(_read(f"{server.url}/search/"), "elasticsearch_cluster_health_up") == 1
 
 
 @pytest.mark.parametrize(
     "options, said",
     [
-        ({"collect": ["slm", "everything"]}, "option collect has 'everything'"),
+        ({"collect": ["slm", "everything"]}, "'everything' is no part: allowed: indices, slm"),
         ({"collect": "slm"}, "write a list"),
-        ({"nodes": "some"}, "write local or all"),
+        ({"nodes": "some"}, "allowed: local, all"),
         ({"limit": 0}, "a whole number above 0"),
+        ({"index_pattern": ["a", "b"]}, "write a text"),
+        ({"api_key": "false"}, "write true or false"),
+        ({"api_key": True}, "write the key as password"),
     ],
 )
-def test_a_wrong_option_says_what_to_write(options: dict[str, object], said: str) -> None:
+def test_a_wrong_option_is_refused_before_it_is_used(options: dict[str, object], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        COLLECTOR.open(target("e", "elasticsearch", "http://127.0.0.1:9200", options=options))
+        check_target(COLLECTOR, target("e", "elasticsearch", "http://127.0.0.1:9200", options=options))
 
 
 def test_the_client_is_imported_when_a_target_is_opened_and_not_before() -> None:
@@ -323,5 +343,5 @@ def test_a_live_cluster_where_one_is_named() -> None:
     families = _read(url, seconds=30.0, options={"collect": EVERYTHING, "nodes": "all"})
     names = {name for name, one in by_name(families).items() if one.points}
     assert not names - {signal.name for signal in COLLECTOR.signals}
-    assert _value(families, "elasticsearch_cluster_health_number_of_nodes") >= 1
-    assert _value(families, "elasticsearch_exporter_collector_success", collector="nodes") == 1
+    assert value_of(families, "elasticsearch_cluster_health_number_of_nodes") >= 1
+    assert value_of(families, "elasticsearch_exporter_collector_success", collector="nodes") == 1

@@ -12,7 +12,7 @@ import pytest
 
 from collectors.logs import COLLECTOR, LogsSession
 from examples.servers.process import find_program, wait_until
-from tests.collectors.helpers import check_declared, target
+from tests.collectors.helpers import check_declared, names_of, target
 from tests.collectors.log_reading import read, session_of, values
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
@@ -113,7 +113,9 @@ def test_a_state_without_a_directory_is_refused(tmp_path: Path) -> None:
         ({"from": "middle"}, "option from is 'middle'"),
         ({"templates": 0}, "option templates is 0"),
         ({"templates": "many"}, "option templates is 'many'"),
-        ({"learn": "soon"}, "option learn: 'soon'"),
+        ({"learn": "soon"}, "option learn is 'soon': write a duration"),
+        ({"units": 5}, "option units is 5"),
+        ({"service": 5}, "option service is 5"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(tmp_path: Path, options: dict[str, object], message: str) -> None:
@@ -127,7 +129,7 @@ def test_a_relative_path_is_refused() -> None:
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="option format is 'xml': auto, plain"):
+    with pytest.raises(SettingsError, match="option format is 'xml': allowed: auto, plain"):
         session_of(tmp_path / "x", format="xml")
 
 
@@ -220,7 +222,7 @@ def test_every_signal_is_emitted_and_nothing_else(tmp_path: Path) -> None:
     session = session_of(tmp_path / "*.log")
     families = session.read(monotonic() + 10)
     check_declared(families, s.SIGNALS)
-    assert {one.name for one in families if one.points} == {signal.name for signal in s.SIGNALS}
+    assert names_of(families) == {signal.name for signal in s.SIGNALS}
     assert COLLECTOR.system == s.SYSTEM.key
     session.close()
 

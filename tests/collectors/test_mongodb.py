@@ -12,10 +12,11 @@ from bson.datetime_ms import DatetimeMS
 from bson.json_util import JSONOptions
 
 from collectors import mongodb_replies as replies
+from collectors.description import check_target
 from collectors.families import Family
 from collectors.mongodb import COLLECTOR, MongodbSession
 from collectors.mongodb_driver import Refused
-from tests.collectors.helpers import by_name, check_declared, target
+from tests.collectors.helpers import by_name, check_declared, names_of, target, value_of
 from tests.servers.stub import RECORDED
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
@@ -49,7 +50,7 @@ LINES = {"argv": ["mongod"], "parsed": {"sharding": {"clusterRole": "shardsvr"}}
 
 
 class RecordedDriver:
-    """Answers commands with recorded replies; a missing one is refused, an exception raised."""
+    """Answers commands with recorded replies; a missing one is refused, an exception raised, a function asked."""
 
     address = "recorded:27017"
 
@@ -74,6 +75,8 @@ class RecordedDriver:
             first = command["sort"].get("$natural") == 1
             return {"cursor": {"firstBatch": [{"ts": Timestamp(1599750456 if first else 1599759587, 1)}]}}
         answer = self.answers.get(name)
+        if callable(answer):
+            answer = answer(database, command)
         if isinstance(answer, Exception):
             raise answer
         if answer is None:
@@ -93,14 +96,6 @@ def _read(driver: RecordedDriver, **options: object) -> Sequence[Family]:
     return session.read(monotonic() + 5)
 
 
-def _value(families: Sequence[Family], metric: str, /, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[metric].points if labels.items() <= dict(pairs).items())
-
-
-def _names(families: Sequence[Family]) -> set[str]:
-    return {name for name, one in by_name(families).items() if one.points}
-
-
 def test_everything_declared_is_emitted_and_nothing_else() -> None:
     status = json.loads(json.dumps(DIAGNOSTIC["serverStatus"], default=str))
     # Since 4.4; the recorded server is older.
@@ -111,7 +106,7 @@ def test_everything_declared_is_emitted_and_nothing_else() -> None:
     indexed[0]["storageStats"]["indexSizes"] = {"_id_": 4096}  # the oplog has no index
     indexed = _read(RecordedDriver(aggregate={"cursor": {"firstBatch": indexed}}), collections=["shop.orders"])
     check_declared(indexed, COLLECTOR.signals)
-    assert _names(families) | _names(indexed) == {signal.name for signal in COLLECTOR.signals}
+    assert names_of(families) | names_of(indexed) == {signal.name for signal in COLLECTOR.signals}
 
 
 def test_names_kinds_and_labels_follow_the_rules_of_the_exporter() -> None:
@@ -128,26 +123,26 @@ def test_names_kinds_and_labels_follow_the_rules_of_the_exporter() -> None:
 
 def test_values_are_those_of_the_reply() -> None:
     families = _read(RecordedDriver())
-    assert _value(families, "mongodb_ss_opcounters", legacy_op_type="query") == 6132
-    assert _value(families, "mongodb_ss_globalLock_currentQueue", count_type="readers") == 0
-    assert _value(families, "mongodb_ss_mem_resident") == 123
-    assert _value(families, "mongodb_ss_opLatencies_latency", op_type="reads") == 6551302
-    assert _value(families, "mongodb_ss_opLatencies_ops", op_type="writes") == 44
-    assert _value(families, "mongodb_ss_wt_concurrentTransactions_available", txn_rw="write") == 128
-    assert _value(families, "mongodb_ss_wt_cache_maximum_bytes_configured") > 2**28
-    assert _value(families, "mongodb_rs_members_state", member_idx="172.19.0.7:27017", member_state="SECONDARY") == 2
-    assert _value(families, "mongodb_rs_members_optimeDate", member_idx="172.19.0.9:27017") == 1599759587000
-    assert _value(families, "mongodb_mongod_replset_member_replication_lag", name="172.19.0.6:27017") == 0
-    assert _value(families, "mongodb_oplog_window_seconds") == 9131
-    assert _value(families, "mongodb_dbstats_storageSize", database="shop") == 430080
-    assert _value(families, "mongodb_version_info", mongodb="4.2.8", edition="Enterprise", vendor="MongoDB") == 1
+    assert value_of(families, "mongodb_ss_opcounters", legacy_op_type="query") == 6132
+    assert value_of(families, "mongodb_ss_globalLock_currentQueue", count_type="readers") == 0
+    assert value_of(families, "mongodb_ss_mem_resident") == 123
+    assert value_of(families, "mongodb_ss_opLatencies_latency", op_type="reads") == 6551302
+    assert value_of(families, "mongodb_ss_opLatencies_ops", op_type="writes") == 44
+    assert value_of(families, "mongodb_ss_wt_concurrentTransactions_available", txn_rw="write") == 128
+    assert value_of(families, "mongodb_ss_wt_cache_maximum_bytes_configured") > 2**28
+    assert value_of(families, "mongodb_rs_members_state", member_idx="172.19.0.7:27017", member_state="SECONDARY") == 2
+    assert value_of(families, "mongodb_rs_members_optimeDate", member_idx="172.19.0.9:27017") == 1599759587000
+    assert value_of(families, "mongodb_mongod_replset_member_replication_lag", name="172.19.0.6:27017") == 0
+    assert value_of(families, "mongodb_oplog_window_seconds") == 9131
+    assert value_of(families, "mongodb_dbstats_storageSize", database="shop") == 430080
+    assert value_of(families, "mongodb_version_info", mongodb="4.2.8", edition="Enterprise", vendor="MongoDB") == 1
 
 
 def test_members_that_are_behind_have_their_lag() -> None:
     families = replies.replica_set(extended("replsetgetstatus-primary-lag-100s"), NOBODY)
     lag = "mongodb_mongod_replset_member_replication_lag"
-    assert _value(families, lag, name="replset-data-1.mongo.default.svc.cluster.local:27017") == 100
-    assert _value(families, lag, name="replset-data-2.mongo.default.svc.cluster.local:27017") == 5
+    assert value_of(families, lag, name="replset-data-1.mongo.default.svc.cluster.local:27017") == 100
+    assert value_of(families, lag, name="replset-data-2.mongo.default.svc.cluster.local:27017") == 5
     assert {dict(pairs)["state"] for _, pairs, _ in by_name(families)[lag].points} == {"SECONDARY"}
 
 
@@ -178,8 +173,8 @@ def test_a_member_ahead_of_a_stale_heartbeat_of_the_primary_does_not_lag() -> No
 def test_a_standalone_server_has_no_signals_of_replica_sets_and_no_failure() -> None:
     refused = Refused("not running with --replSet", 76)
     families = _read(RecordedDriver(replSetGetStatus=refused, replSetGetConfig=refused, getCmdLineOpts={"parsed": {}}))
-    assert not {name for name in _names(families) if "_rs_" in name or "replset" in name or "oplog" in name}
-    assert _value(families, "mongodb_command_success", command="replSetGetStatus") == 1
+    assert not {name for name in names_of(families) if "_rs_" in name or "replset" in name or "oplog" in name}
+    assert value_of(families, "mongodb_command_success", command="replSetGetStatus") == 1
     assert dict(by_name(families)["mongodb_ss_mem_resident"].points[0][1])["rs_nm"] == ""
 
 
@@ -188,8 +183,8 @@ def test_a_mongos_is_read() -> None:
     clock = {"cursor": {"firstBatch": [{"_id": 1, "clusterId": "6a6b6c"}]}}
     status = extended("server-status-4.1.13-mongos-edited")
     families = _read(RecordedDriver(serverStatus=status, replSetGetStatus=no, replSetGetConfig=no, find=clock))
-    assert _value(families, "mongodb_up", cluster_role="mongos") == 1
-    assert _value(families, "mongodb_ss_mem_resident", cl_role="mongos", cl_id="6a6b6c") == 40
+    assert value_of(families, "mongodb_up", cluster_role="mongos") == 1
+    assert value_of(families, "mongodb_ss_mem_resident", cl_role="mongos", cl_id="6a6b6c") == 40
     assert not by_name(families)["mongodb_ss_opLatencies_ops"].points, "the reply has none, which is not zero"
 
 
@@ -198,14 +193,14 @@ def test_tickets_are_found_where_newer_servers_have_them() -> None:
     status["queues"] = {"execution": status["wiredTiger"]["concurrentTransactions"]}
     status["wiredTiger"] = {}
     families = replies.status(status, {}, NOBODY)
-    assert _value(families, "mongodb_ss_wt_concurrentTransactions_totalTickets", txn_rw="read") == 128
+    assert value_of(families, "mongodb_ss_wt_concurrentTransactions_totalTickets", txn_rw="read") == 128
 
 
 def test_a_command_that_is_refused_costs_its_own_signals_alone() -> None:
     families = _read(RecordedDriver(find=Refused("not authorized on local", 13)))
-    assert _value(families, "mongodb_command_success", command="oplog") == 0
-    assert _value(families, "mongodb_command_success", command="dbStats") == 1
-    assert "mongodb_oplog_window_seconds" not in _names(families)
+    assert value_of(families, "mongodb_command_success", command="oplog") == 0
+    assert value_of(families, "mongodb_command_success", command="dbStats") == 1
+    assert "mongodb_oplog_window_seconds" not in names_of(families)
 
 
 def test_a_server_that_refuses_its_status_is_down() -> None:
@@ -217,7 +212,7 @@ def test_databases_are_bounded_and_may_be_left_out() -> None:
     driver = RecordedDriver()
     families = _read(driver, databases=1)
     assert [database for database, command in driver.commands if "dbStats" in command] == ["admin"]
-    assert _names(families) >= {"mongodb_dbstats_dataSize"}
+    assert names_of(families) >= {"mongodb_dbstats_dataSize"}
     driver = RecordedDriver()
     _read(driver, databases=0)
     assert not [command for _, command in driver.commands if "dbStats" in command or "listDatabases" in command]
@@ -228,8 +223,8 @@ def test_collections_are_read_only_when_they_are_named() -> None:
     _read(driver)
     assert not [command for _, command in driver.commands if "aggregate" in command]
     families = _read(driver, collections=["local.oplog.rs"])
-    assert _value(families, "mongodb_collstats_storageStats_count", database="local", collection="oplog.rs") == 4341
-    assert _value(families, "mongodb_collstats_latencyStats_reads_latency", collection="oplog.rs") == 13165
+    assert value_of(families, "mongodb_collstats_storageStats_count", database="local", collection="oplog.rs") == 4341
+    assert value_of(families, "mongodb_collstats_latencyStats_reads_latency", collection="oplog.rs") == 13165
 
 
 def test_who_a_server_is_is_asked_for_once() -> None:
@@ -242,7 +237,66 @@ def test_who_a_server_is_is_asked_for_once() -> None:
     assert names.count("serverStatus") == names.count("replSetGetStatus") == 3
 
 
+def test_a_command_that_is_asked_once_says_at_every_scrape_whether_it_was_answered() -> None:
+    driver = RecordedDriver(buildInfo=Refused("the user may not ask this", 13))
+    session = MongodbSession(target("m", "mongodb", "mongodb://recorded:27017"), driver)
+    first, second = (session.read(monotonic() + 5) for _ in range(2))
+    for families in (first, second):
+        assert value_of(families, "mongodb_command_success", command="replSetGetConfig") == 1
+        assert value_of(families, "mongodb_command_success", command="getCmdLineOpts") == 1
+        assert value_of(families, "mongodb_command_success", command="buildInfo") == 0
+
+
+@pytest.mark.parametrize("unknown", [Refused("the user may not ask this", 13), Refused("not yet initialized", 94)])
+def test_who_a_server_is_is_asked_again_where_it_was_not_told(unknown: Refused) -> None:
+    ticks = [1000.0]
+    driver = RecordedDriver(replSetGetConfig=unknown)
+    session = MongodbSession(target("m", "mongodb", "mongodb://recorded:27017"), driver, lambda: ticks[0])
+
+    def cluster() -> str:
+        return dict(by_name(session.read(monotonic() + 5))["mongodb_ss_mem_resident"].points[0][1])["cl_id"]
+
+    def asked(name: str) -> int:
+        return sum(name in command for _, command in driver.commands)
+
+    assert cluster() == ""
+    driver.answers["replSetGetConfig"] = CONFIG
+    ticks[0] += 299
+    assert cluster() == "" and asked("replSetGetConfig") == 1
+    ticks[0] += 1
+    assert cluster() == "5f5a5b5c5d5e5f5a5b5c5d5e"
+    ticks[0] += 1000
+    assert cluster() == "5f5a5b5c5d5e5f5a5b5c5d5e"
+    assert (asked("replSetGetConfig"), asked("buildInfo"), asked("getCmdLineOpts")) == (2, 1, 1)
+
+
+def test_a_database_that_is_refused_costs_itself_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def stats(database: str, command: Mapping[str, Any]) -> Any:
+        return Refused("the user may not ask this", 13) if database == "local" else extended("dbstats-local")
+
+    session = MongodbSession(target("m", "mongodb", "mongodb://recorded:27017"), RecordedDriver(dbStats=stats))
+    with caplog.at_level("WARNING", "watchkeeper.collectors"):
+        for families in [session.read(monotonic() + 5) for _ in range(2)]:
+            points = by_name(families)["mongodb_dbstats_storageSize"].points
+            assert {dict(pairs)["database"] for _, pairs, _ in points} == {"admin", "shop"}
+            assert value_of(families, "mongodb_command_success", command="dbStats") == 0
+    assert [one.getMessage() for one in caplog.records] == [
+        "target m: dbStats of local is left out: the user may not ask this"
+    ]
+
+
+def test_a_collection_that_is_refused_costs_itself_alone() -> None:
+    def stats(database: str, command: Mapping[str, Any]) -> Any:
+        good = {"cursor": {"firstBatch": extended("collstats-oplog")}}
+        return Refused("no such collection", 26) if command["aggregate"] == "gone" else good
+
+    families = _read(RecordedDriver(aggregate=stats), collections=["shop.gone", "shop.orders"])
+    points = by_name(families)["mongodb_collstats_storageStats_count"].points
+    assert [dict(pairs)["collection"] for _, pairs, _ in points] == ["orders"]
+    assert value_of(families, "mongodb_command_success", command="collStats") == 0
+
+
 @pytest.mark.parametrize("options", [{"databases": -1}, {"databases": "all"}, {"collections": ["orders"]}])
-def test_a_wrong_option_says_what_to_write(options: dict[str, object]) -> None:
+def test_a_wrong_option_is_refused_before_it_is_used(options: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="write a"):
-        COLLECTOR.open(target("m", "mongodb", "mongodb://127.0.0.1", options=options))
+        check_target(COLLECTOR, target("m", "mongodb", "mongodb://127.0.0.1", options=options))

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from collectors.description import check_target
 from collectors.families import Family
 from collectors.pinecone import COLLECTOR, Ledger, PineconeSession
 from collectors.runtime import Sidecar
-from tests.collectors.helpers import by_name, check_declared, silent_port, target
+from tests.collectors.helpers import by_name, check_declared, names_of, silent_port, target, value_of
 from tests.servers.stub import Reply, Stub, recorded, stub
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
@@ -84,21 +85,13 @@ def _read(url: str, **options: Any) -> Sequence[Family]:
     return _session(url, **options).read(monotonic() + 5)
 
 
-def _value(families: Sequence[Family], metric: str, /, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[metric].points if labels.items() <= dict(pairs).items())
-
-
-def _names(families: Sequence[Family]) -> set[str]:
-    return {name for name, one in by_name(families).items() if one.points}
-
-
 def test_everything_declared_is_emitted_and_nothing_else() -> None:
     with pinecone() as (api, _, _):
         plain = _read(api.url)
         full = _read(api.url, project_id="p-1", namespaces=10)
     for families in (plain, full):
         check_declared(families, COLLECTOR.signals)
-    assert _names(plain) | _names(full) == {signal.name for signal in COLLECTOR.signals}
+    assert names_of(plain) | names_of(full) == {signal.name for signal in COLLECTOR.signals}
 
 
 def test_calls_are_forecast_from_what_a_reading_took_and_their_price_is_unknown() -> None:
@@ -119,10 +112,10 @@ def test_without_a_project_the_indexes_are_asked_themselves() -> None:
         families = _read(api.url)
         assert movies.requests[0].method == "POST"
         assert (api.asked("*"), movies.asked("*"), books.asked("*")) == (1, 1, 1)
-    assert _value(families, "pinecone_db_record_total", index_name="movies", cloud="aws", region="us-east-1") == 10000
-    assert _value(families, "pinecone_db_record_total", index_name="books", region="europe-west4") == 705000
-    assert _value(families, "pinecone_index_ready", index_name="new") == 0
-    assert "pinecone_db_op_query_count" not in _names(families)
+    assert value_of(families, "pinecone_db_record_total", index_name="movies", cloud="aws", region="us-east-1") == 10000
+    assert value_of(families, "pinecone_db_record_total", index_name="books", region="europe-west4") == 705000
+    assert value_of(families, "pinecone_index_ready", index_name="new") == 0
+    assert "pinecone_db_op_query_count" not in names_of(families)
 
 
 def test_an_index_on_demand_has_no_fullness() -> None:
@@ -135,7 +128,7 @@ def test_an_index_that_the_metrics_endpoint_has_is_not_asked_again() -> None:
     with pinecone() as (api, movies, books):
         families = _read(api.url, project_id="p-1")
         assert (movies.asked("*"), books.asked("*")) == (0, 1)
-    assert _value(families, "pinecone_db_op_query_count", index_name="movies", instance="a") == 5400
+    assert value_of(families, "pinecone_db_op_query_count", index_name="movies", exported_instance="a") == 5400
     records = [dict(pairs)["index_name"] for _, pairs, _ in by_name(families)["pinecone_db_record_total"].points]
     assert sorted(records) == ["books", "movies"]
 
@@ -164,12 +157,12 @@ def test_within_the_interval_nothing_is_asked_and_the_age_shows() -> None:
             families = _session(api.url, ledger).read(monotonic() + 5)
             clock.at, ticks.at = clock.at + 15, ticks.at + 14.9
         assert api.asked("/indexes") == 1
-        assert _value(families, "pinecone_last_read_timestamp_seconds") == 20_000 * DAY
+        assert value_of(families, "pinecone_last_read_timestamp_seconds") == 20_000 * DAY
         ticks.at += 10
         families = _session(api.url, ledger).read(monotonic() + 5)
         assert api.asked("/indexes") == 2
-    assert _value(families, "pinecone_last_read_timestamp_seconds") == clock.at
-    assert _value(families, "pinecone_api_calls_total") == 6
+    assert value_of(families, "pinecone_last_read_timestamp_seconds") == clock.at
+    assert value_of(families, "pinecone_api_calls_total") == 6
 
 
 def test_the_wall_clock_that_jumps_back_buys_no_question() -> None:
@@ -191,13 +184,13 @@ def test_at_the_limit_of_the_day_the_last_values_stay_and_grow_old() -> None:
             families = _session(api.url, ledger).read(monotonic() + 5)
             clock.at, ticks.at = clock.at + 300, ticks.at + 300
         assert api.asked("*") + movies.asked("*") + books.asked("*") == 7
-        assert _value(families, "pinecone_last_read_timestamp_seconds") == 20_000 * DAY + 300
-        assert _value(families, "pinecone_api_calls_left") == 0 and _value(families, "pinecone_up") == 1
+        assert value_of(families, "pinecone_last_read_timestamp_seconds") == 20_000 * DAY + 300
+        assert value_of(families, "pinecone_api_calls_left") == 0 and value_of(families, "pinecone_up") == 1
         clock.at += DAY
         ticks.at += DAY
         families = _session(api.url, ledger).read(monotonic() + 5)
-    assert _value(families, "pinecone_last_read_timestamp_seconds") == clock.at
-    assert _value(families, "pinecone_api_calls_left") == 4
+    assert value_of(families, "pinecone_last_read_timestamp_seconds") == clock.at
+    assert value_of(families, "pinecone_api_calls_left") == 4
 
 
 def test_a_limit_that_is_too_small_for_one_reading_says_so() -> None:
@@ -218,7 +211,7 @@ def test_a_failure_is_repeated_without_another_question_until_the_interval_is_ov
         assert api.asked("/indexes") == 1
         api.replies["/indexes"] = good
         ticks.at += 200
-        assert _value(_session(api.url, ledger).read(monotonic() + 5), "pinecone_up") == 1
+        assert value_of(_session(api.url, ledger).read(monotonic() + 5), "pinecone_up") == 1
 
 
 def test_the_ledger_outlives_the_session_that_a_failure_drops() -> None:
@@ -236,7 +229,7 @@ def test_an_index_that_fails_costs_itself_alone() -> None:
     with pinecone() as (api, movies, _):
         movies.replies["/describe_index_stats"] = Reply.of({"message": "internal"}, 500)
         families = _read(api.url)
-    assert _value(families, "pinecone_part_success", part="stats") == 0
+    assert value_of(families, "pinecone_part_success", part="stats") == 0
     assert [dict(pairs)["index_name"] for _, pairs, _ in by_name(families)["pinecone_db_record_total"].points] == [
         "books"
     ]
@@ -246,15 +239,28 @@ def test_a_plan_without_the_metrics_endpoint_leaves_the_rest() -> None:
     with pinecone() as (api, _, _):
         api.replies[DISCOVERY] = Reply.of({"error": {"code": "FORBIDDEN"}}, 403)
         families = _read(api.url, project_id="p-1")
-    assert _value(families, "pinecone_part_success", part="metrics") == 0
-    assert _value(families, "pinecone_db_record_total", index_name="movies") == 10000
+    assert value_of(families, "pinecone_part_success", part="metrics") == 0
+    assert value_of(families, "pinecone_db_record_total", index_name="movies") == 10000
 
 
 def test_the_key_is_not_sent_to_a_host_that_is_not_pinecones() -> None:
-    with pinecone() as (api, movies, _):
-        api.replies["/indexes"] = _indexes("pinecone.io.example.org", _host(movies))
+    with pinecone() as (api, movies, books):
+        # The same machine under another name, which can be reached: only the name keeps the key from it.
+        elsewhere = _host(books).replace("127.0.0.1", "localhost")
+        api.replies["/indexes"] = _indexes(_host(movies), elsewhere)
         families = _read(api.url)
-    assert _value(families, "pinecone_part_success", part="stats") == 0
+        assert (movies.asked("*"), books.asked("*")) == (1, 0)
+        api.replies[DISCOVERY] = Reply.of([{"targets": [elsewhere], "labels": {"__scheme__": "http"}}])
+        metrics = _read(api.url, project_id="p-1")
+        assert books.asked("*") == 0
+    assert value_of(families, "pinecone_part_success", part="stats") == 0
+    assert value_of(metrics, "pinecone_part_success", part="metrics") == 0
+
+
+@pytest.mark.parametrize("name", ["pinecone.io.example.org", "notpinecone.io", "api.pinecone.io@example.org"])
+def test_a_name_that_only_looks_like_pinecones_is_not_asked(name: str) -> None:
+    with pytest.raises(TargetError, match="the key stays here"):
+        _session("https://api.pinecone.io")._check_host(f"https://{name}")
 
 
 @pytest.mark.parametrize(
@@ -292,17 +298,18 @@ def test_an_api_that_refuses_the_connection_is_down() -> None:
 @pytest.mark.parametrize(
     "options, said",
     [
-        ({"interval": 300}, "write a duration"),
+        ({"interval": 300}, "write a text such as 5m"),
         ({"interval": "often"}, "write a duration"),
         ({"calls_per_day": 0}, "a whole number above 0"),
         ({"namespaces": -1}, "0 for none"),
+        ({"project_id": 7}, "write a text"),
     ],
 )
-def test_a_wrong_option_says_what_to_write(options: dict[str, object], said: str) -> None:
+def test_a_wrong_option_is_refused_before_it_is_used(options: dict[str, object], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        COLLECTOR.open(target("p", "pinecone", password=Secret(env="PINECONE_API_KEY"), options=options))
+        check_target(COLLECTOR, target("p", "pinecone", password=Secret(env="PINECONE_API_KEY"), options=options))
 
 
 def test_without_a_key_it_says_what_to_write() -> None:
     with pytest.raises(SettingsError, match="wants an API key"):
-        COLLECTOR.open(target("p", "pinecone"))
+        check_target(COLLECTOR, target("p", "pinecone"))

@@ -15,7 +15,7 @@ from collectors.postgresql_queries import custom_queries
 from collectors.runtime import Sidecar
 from examples.servers import postgresql
 from examples.servers.postgresql import PostgreSQLServer
-from tests.collectors.helpers import by_name, target
+from tests.collectors.helpers import by_name, read_once, target
 from tests.collectors.postgresql_answers import answer
 from tests.servers import wait_until
 from watchkeeper.clock import monotonic
@@ -38,11 +38,7 @@ def _query(sql: str, column: str = "n", **more: object) -> dict[str, object]:
 
 
 def _read(url: str, queries: object, **options: object) -> Sequence[Family]:
-    session = COLLECTOR.open(target("p", "postgresql", url, options={"queries": queries, **options}))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
+    return read_once(COLLECTOR, target("p", "postgresql", url, options={"queries": queries, **options}))
 
 
 def _errors(families: Sequence[Family]) -> dict[str, float]:
@@ -199,6 +195,7 @@ def test_custom_series_stand_on_the_page(postgresql_server: PostgreSQLServer) ->
         ({"x": {"query": "S", "metrics": [{"a-b": {"usage": "GAUGE"}}]}}, "column a-b cannot be a part"),
         ({"x": {"query": "S", "metrics": [{"server": {"usage": "LABEL"}}]}}, "column server cannot be a label"),
         ({"x": _query("S", cache_seconds="1m")}, "cache_seconds is a number of seconds, found '1m'"),
+        ({"x": _query("S", master="false")}, "master is true or false, found 'false'"),
         ({"pg_database": _query("S", "size_bytes")}, "pg_database_size_bytes is read by the collector itself"),
         ({"a": _query("S", "b_c"), "a_b": _query("S", "c")}, "query a_b: a_b_c stands in two queries"),
     ],
@@ -211,10 +208,18 @@ def test_a_query_that_cannot_be_used_is_refused_with_the_settings(queries: objec
 
 
 @pytest.mark.parametrize(
-    "options", [{"tables": "many"}, {"bloat": -1}, {"query_timeout": 3}, {"query_timeout": "soon"}]
+    "options",
+    [
+        {"tables": "many"},
+        {"bloat": -1},
+        {"process_idle": "yes"},
+        {"pooler": "false"},
+        {"query_timeout": 3},
+        {"query_timeout": "soon"},
+    ],
 )
 def test_an_option_that_cannot_be_used_is_refused(options: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match=next(iter(options))):
+    with pytest.raises(SettingsError, match=f"target p: option {next(iter(options))} is .*: write "):
         check_target(COLLECTOR, target("p", "postgresql", "postgresql://h/d", options=options))
 
 

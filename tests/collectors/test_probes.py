@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import urllib.parse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from collectors.description import check_target
 from collectors.exposition import Parser
 from collectors.families import Family
 from collectors.probes import COLLECTOR
@@ -225,11 +228,16 @@ def test_method_body_headers_and_password_are_sent(plain: tls.Site, tmp_path: Pa
 
 def test_a_redirect_to_another_server_gets_no_password(plain: tls.Site, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret-token\n")
-    with tls.serve({"/": Page(b"", 302, {"Location": plain.url()})}) as first:
-        made = target("p", "probes", first.url(), password=Secret(file=str(tmp_path / "token")))
+    headers = {"Cookie": "session=hush", "X-Api-Key": "hush"}
+    pages = {"/": Page(b"", 302, {"Location": "/next"}), "/next": Page(b"", 302, {"Location": plain.url()})}
+    with tls.serve(pages) as first:
+        secret = Secret(file=str(tmp_path / "token"))
+        made = target("p", "probes", first.url(), password=secret, options={"headers": headers})
         assert values_of(COLLECTOR.open(made).read(monotonic() + 5))["probe_success"] == 1
-        assert first.requests[-1][2]["Authorization"] == "Bearer secret-token"
-    assert "Authorization" not in plain.requests[-1][2]
+        assert [path for _, path, _ in first.requests] == ["/", "/next"]
+        for _, _, sent in first.requests:
+            assert {"Authorization": "Bearer secret-token", **headers}.items() <= sent.items()
+    assert not {"Authorization", *headers} & plain.requests[-1][2].keys()
 
 
 # Faults: each is a result with a reason, and the sidecar says that the target was read
@@ -340,7 +348,7 @@ def test_a_resolver_that_hangs_does_not_hold_the_probe(monkeypatch: pytest.Monke
         return [(socket.AF_INET, 0, 0, "", ("127.0.0.1", 80))]
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    resolver = Resolver("")
+    resolver = Resolver(target("p", "probes"))
     for _ in range(2):
         with Probe(monotonic() + 0.05) as probe, pytest.raises(TimeoutError):
             resolver.resolve(probe, "slow.test", 80)
@@ -363,15 +371,32 @@ def test_a_resolver_that_hangs_does_not_hold_the_probe(monkeypatch: pytest.Monke
         ("http://localhost/", {"expect": "("}, "option expect is '('"),
         ("http://localhost/", {"status": ["ok"]}, "option status is"),
         ("http://localhost/", {"method": "STEAL"}, "option method is 'STEAL'"),
-        ("http://localhost/", {"headers": "x"}, "option headers is 'x': it is a mapping"),
+        ("http://localhost/", {"headers": "x"}, "option headers is a str: it is a mapping"),
         ("http://localhost/", {"ip_protocol": "4"}, "option ip_protocol is '4'"),
         ("dns://127.0.0.1/a", {"transport": "quic"}, "option transport is 'quic'"),
+        ("http://localhost/", {"follow_redirects": "false"}, "option follow_redirects is 'false': write true or false"),
+        ("https://localhost/", {"verify": "false"}, "option verify is 'false': write true or false"),
+        ("http://localhost/", {"body": 1}, "option body is 1: write a text"),
+        ("tcp://localhost:1", {"send": ["QUIT"]}, "option send is"),
+        ("tcp://localhost:1", {"expect": "("}, "option expect is '('"),
+        ("tcp://localhost:1", {"expect": r"\u00e9"}, "it is no regular expression for bytes: bad escape"),
+        ("tcp://localhost:1", {"expect": "(?u)ok"}, "it is no regular expression for bytes: bad inline flags"),
         ("dns://127.0.0.1/a", {"rcodes": ["OK"]}, "option rcodes has 'OK'"),
+        ("dns://127.0.0.1/a", {"recursion": "no"}, "option recursion is 'no': write true or false"),
     ],
 )
 def test_settings_that_cannot_be_meant_so_are_said(url: str, options: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message.replace("(", r"\(")):
-        COLLECTOR.open(target("p", "probes", url, options=options))
+    made = target("p", "probes", url, options=options)
+    for use in (COLLECTOR.open, partial(check_target, COLLECTOR)):
+        with pytest.raises(SettingsError, match="target p: .*" + re.escape(message)):
+            use(made)
+
+
+def test_a_header_that_is_no_mapping_is_not_shown() -> None:
+    made = target("p", "probes", "http://localhost/", options={"headers": "Authorization: Bearer hush"})
+    with pytest.raises(SettingsError, match="option headers is a str") as caught:
+        check_target(COLLECTOR, made)
+    assert "hush" not in str(caught.value)
 
 
 def test_a_file_of_certificates_that_is_missing_makes_the_target_sick(secure: tls.Site) -> None:

@@ -12,7 +12,7 @@ from collectors.description import collector_of
 from collectors.families import Family
 from collectors.rabbitmq import COLLECTOR, node_families, overview_families, queue_families, sum_families
 from tests.collectors.helpers import application, by_name, parsed, silent_port, target
-from tests.servers import free_port
+from tests.servers import free_port, tls
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import SettingsError, TargetError
 from watchkeeper.systems.rabbitmq_signals import SIGNALS
@@ -124,6 +124,35 @@ def test_the_system_has_a_collector_of_its_own() -> None:
 def test_a_wrong_option_says_what_is_allowed(option: str, value: object, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         COLLECTOR.open(target("r", "rabbitmq", "http://127.0.0.1:15672", options={option: value}))
+
+
+def _broker(refusal: int) -> dict[str, tls.Page]:
+    """The pages of a node whose parameters the user may not see."""
+    overview = {"node": "rabbit@a", "cluster_name": "shop"}
+    return {
+        "/api/overview": tls.Page(json.dumps(overview).encode()),
+        "/api/nodes": tls.Page(json.dumps([{"name": "rabbit@a"}]).encode()),
+        "/api/global-parameters": tls.Page(b"{}", refusal),
+    }
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_user_who_may_not_see_the_clusters_identifier_sees_the_rest(status: int) -> None:
+    with tls.serve(_broker(status)) as site:
+        session = COLLECTOR.open(target("r", "rabbitmq", site.url().rstrip("/"), options={"scope": "node"}))
+        families = by_name(session.read(monotonic() + 5))
+        session.close()
+    ((_, pairs, _),) = families["rabbitmq_identity_info"].points
+    assert dict(pairs)["rabbitmq_node"] == "rabbit@a" and not dict(pairs).get("rabbitmq_cluster_permanent_id")
+
+
+@pytest.mark.parametrize("status", [400, 404, 408, 500])
+def test_another_answer_than_a_refusal_is_a_failure(status: int) -> None:
+    with tls.serve(_broker(status)) as site:
+        session = COLLECTOR.open(target("r", "rabbitmq", site.url().rstrip("/"), options={"scope": "node"}))
+        with pytest.raises(TargetError, match=f"/api/global-parameters: it answered {status}"):
+            session.read(monotonic() + 5)
+        session.close()
 
 
 def test_a_broker_that_is_not_there_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -10,11 +11,11 @@ from collectors.families import Family
 from collectors.redis import COLLECTOR
 from examples.servers import redis
 from examples.servers.redis import RedisServer
-from tests.collectors.helpers import by_name, target
+from tests.collectors.helpers import by_name, names_of, read_once, target, value_of
 from tests.conftest import need
 from tests.servers import falkordb, free_port, wait_until
 from watchkeeper.clock import monotonic
-from watchkeeper.errors import SettingsError, TargetError
+from watchkeeper.errors import SettingsError
 
 pytestmark = pytest.mark.server
 
@@ -23,19 +24,7 @@ Start = Callable[..., RedisServer]
 
 def _read(server: RedisServer | str, **options: object) -> Sequence[Family]:
     url = server if isinstance(server, str) else server.url
-    session = COLLECTOR.open(target("r", "redis", url, options=options))
-    try:
-        return session.read(monotonic() + 5)
-    finally:
-        session.close()
-
-
-def _value(families: Sequence[Family], name: str, **labels: str) -> float:
-    return next(value for _, pairs, value in by_name(families)[name].points if labels.items() <= dict(pairs).items())
-
-
-def _names(families: Sequence[Family]) -> set[str]:
-    return {family.name for family in families if family.points}
+    return read_once(COLLECTOR, target("r", "redis", url, options=options))
 
 
 @pytest.fixture
@@ -50,30 +39,30 @@ def test_a_sentinel_says_how_its_master_is(redis_factory: Start, master: RedisSe
         families = _read(sentinel)
         errors = sentinel.command("INFO", "stats")
     address = f"127.0.0.1:{master.port}"
-    assert _value(families, "redis_sentinel_masters") == 1
-    assert _value(families, "redis_sentinel_master_status", master_name="main", master_address=address) == 1
-    assert _value(families, "redis_sentinel_master_ckquorum_status", master_name="main") == 1
-    assert _value(families, "redis_sentinel_master_ok_slaves", master_address=address) == 1
-    assert _value(families, "redis_sentinel_master_ok_sentinels", master_address=address) == 1
-    assert _value(families, "redis_sentinel_master_setting_down_after_milliseconds", master_name="main") == 1000
+    assert value_of(families, "redis_sentinel_masters") == 1
+    assert value_of(families, "redis_sentinel_master_status", master_name="main", master_address=address) == 1
+    assert value_of(families, "redis_sentinel_master_ckquorum_status", master_name="main") == 1
+    assert value_of(families, "redis_sentinel_master_ok_slaves", master_address=address) == 1
+    assert value_of(families, "redis_sentinel_master_ok_sentinels", master_address=address) == 1
+    assert value_of(families, "redis_sentinel_master_setting_down_after_milliseconds", master_name="main") == 1000
     # It knows no CONFIG, SLOWLOG or LATENCY: it is not asked, so that its error counters stay those of its users.
     assert "total_error_replies:0" in errors
-    assert "redis_db_keys" not in _names(families)
+    assert "redis_db_keys" not in names_of(families)
 
 
 def test_a_sentinel_without_its_quorum_says_so(master: RedisServer) -> None:
     with redis.run_sentinel(master, quorum=2) as sentinel:
         families = _read(sentinel)
-    assert _value(families, "redis_sentinel_master_ckquorum_status", master_name="main") == 0
+    assert value_of(families, "redis_sentinel_master_ckquorum_status", master_name="main") == 0
 
 
 def test_a_sentinel_sees_a_master_go(master: RedisServer) -> None:
     with redis.run_sentinel(master) as sentinel:
         session = COLLECTOR.open(target("s", "redis", sentinel.url))
-        assert _value(session.read(monotonic() + 5), "redis_sentinel_master_status", master_name="main") == 1
+        assert value_of(session.read(monotonic() + 5), "redis_sentinel_master_status", master_name="main") == 1
         master.process.kill()
         wait_until(
-            lambda: _value(session.read(monotonic() + 5), "redis_sentinel_master_status", master_name="main") == 0,
+            lambda: value_of(session.read(monotonic() + 5), "redis_sentinel_master_status", master_name="main") == 0,
             seconds=20,
         )
         session.close()
@@ -99,11 +88,11 @@ def _cluster(start: Start) -> tuple[RedisServer, RedisServer]:
 def test_the_nodes_of_a_cluster_say_how_it_is(redis_factory: Start) -> None:
     for node in _cluster(redis_factory):
         families = _read(node)
-        assert _value(families, "redis_cluster_enabled") == 1
-        assert _value(families, "redis_cluster_state") == 1
-        assert _value(families, "redis_cluster_slots_ok") == 16384
-        assert _value(families, "redis_cluster_known_nodes") == 2
-        assert _value(families, "redis_cluster_messages_sent_total") > 0
+        assert value_of(families, "redis_cluster_enabled") == 1
+        assert value_of(families, "redis_cluster_state") == 1
+        assert value_of(families, "redis_cluster_slots_ok") == 16384
+        assert value_of(families, "redis_cluster_known_nodes") == 2
+        assert value_of(families, "redis_cluster_messages_sent_total") > 0
         assert [labels for _, labels, _ in by_name(families)["redis_db_keys"].points] == [(("db", "db0"),)]
 
 
@@ -111,8 +100,8 @@ def test_a_cluster_with_slots_that_nobody_serves_is_not_ok(redis_factory: Start)
     node = redis_factory(settings=_cluster_settings())
     node.command("CLUSTER", "ADDSLOTSRANGE", "0", "99")
     families = _read(node)
-    assert _value(families, "redis_cluster_state") == 0
-    assert _value(families, "redis_cluster_slots_assigned") == 100
+    assert value_of(families, "redis_cluster_state") == 0
+    assert value_of(families, "redis_cluster_slots_assigned") == 100
 
 
 def _fill(server: RedisServer) -> None:
@@ -150,26 +139,26 @@ def test_a_pattern_stands_for_a_bounded_number_of_keys(redis_server: RedisServer
 def test_keys_are_counted_whole_or_not_at_all(redis_server: RedisServer) -> None:
     redis_server.command("MSET", *[word for index in range(3000) for word in (f"job:{index}", "1")])
     redis_server.command("SET", "other", "1")
-    assert _value(_read(redis_server, count_keys="db0=job:*"), "redis_keys_count", db="db0", key="job:*") == 3000
-    assert "redis_keys_count" not in _names(_read(redis_server, count_keys="db0=job:*", scan_limit=1))
+    assert value_of(_read(redis_server, count_keys="db0=job:*"), "redis_keys_count", db="db0", key="job:*") == 3000
+    assert "redis_keys_count" not in names_of(_read(redis_server, count_keys="db0=job:*", scan_limit=1))
 
 
 def test_streams_are_read_with_their_groups_and_consumers(redis_server: RedisServer) -> None:
     _fill(redis_server)
     families = _read(redis_server, check_streams="str*", check_single_streams="missing,text")
-    assert _value(families, "redis_stream_length", stream="stream") == 2
-    assert _value(families, "redis_stream_last_generated_id", stream="stream") == 7
-    assert _value(families, "redis_stream_group_messages_pending", group="workers") == 1
-    assert _value(families, "redis_stream_group_lag", group="workers") == 1
-    assert 0 <= _value(families, "redis_stream_group_consumer_idle_seconds", consumer="one") < 60
+    assert value_of(families, "redis_stream_length", stream="stream") == 2
+    assert value_of(families, "redis_stream_last_generated_id", stream="stream") == 7
+    assert value_of(families, "redis_stream_group_messages_pending", group="workers") == 1
+    assert value_of(families, "redis_stream_group_lag", group="workers") == 1
+    assert 0 <= value_of(families, "redis_stream_group_consumer_idle_seconds", consumer="one") < 60
     assert len(by_name(families)["redis_stream_length"].points) == 1
 
 
 def test_settings_are_shown_without_secrets(redis_factory: Start) -> None:
     server = redis_factory(password="hush", settings={"masterauth": "hush"})
     families = _read(server, config_metrics=True)
-    assert _value(families, "redis_config_value", key="maxclients") == 10000
-    assert _value(families, "redis_config_key_value", key="maxmemory-policy", value="noeviction") == 1
+    assert value_of(families, "redis_config_value", key="maxclients") == 10000
+    assert value_of(families, "redis_config_key_value", key="maxmemory-policy", value="noeviction") == 1
     assert not [pairs for family in families for _, pairs, _ in family.points if "hush" in str(pairs)]
 
 
@@ -180,7 +169,7 @@ def test_the_histogram_of_a_command_agrees_with_its_calls(redis_server: RedisSer
     points = by_name(families)["redis_commands_latencies_usec"].points
     of_set = {name.rpartition("_")[2]: value for name, pairs, value in points if ("cmd", "set") in pairs}
     assert of_set["count"] >= 5 and of_set["sum"] > 0
-    assert _value(families, "redis_commands_total", cmd="set") == of_set["count"]
+    assert value_of(families, "redis_commands_total", cmd="set") == of_set["count"]
 
 
 @pytest.mark.parametrize(
@@ -189,8 +178,8 @@ def test_the_histogram_of_a_command_agrees_with_its_calls(redis_server: RedisSer
         ("check_keys", ["a"], "write a text"),
         ("check_keys", "db0=", "is no dbN=KEY"),
         ("count_keys", "dbx=a", "is no dbN=KEY"),
-        ("key_limit", 0, "a number above 0"),
-        ("scan_limit", "many", "a number above 0"),
+        ("key_limit", 0, "a whole number above 0"),
+        ("scan_limit", "many", "a whole number above 0"),
         ("config_metrics", "yes", "write true or false"),
     ],
 )
@@ -199,11 +188,65 @@ def test_a_wrong_option_is_said_before_anything_is_read(name: str, value: object
         COLLECTOR.open(target("r", "redis", "redis://127.0.0.1:1", options={name: value}))
 
 
-def test_a_search_that_an_acl_refuses_is_said(redis_factory: Start) -> None:
+def test_a_search_that_an_acl_refuses_costs_its_keys_alone(
+    redis_factory: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     server = redis_factory()
-    server.command("ACL", "SETUSER", "probe", "on", ">pw", "+info", "+select")
-    with pytest.raises(TargetError, match=r"NOPERM.*\+scan"):
-        _read(f"redis://probe:pw@127.0.0.1:{server.port}", check_keys="a*")
+    _fill(server)
+    url = _as_user(server, f"{_BASE} +select +type +strlen +get %R~*")
+    options = {"check_keys": "l*", "check_streams": "s*", "count_keys": "l*", "check_single_keys": "number"}
+    session = COLLECTOR.open(target("r", "redis", url, options=options))
+    with caplog.at_level(logging.WARNING, "watchkeeper.collectors"):
+        families = session.read(monotonic() + 5)
+        session.read(monotonic() + 5)
+    session.close()
+    assert value_of(families, "redis_up") == 1
+    assert [dict(pairs)["key"] for _, pairs, _ in by_name(families)["redis_key_size"].points] == ["number"]
+    assert not names_of(families) & {"redis_keys_count", "redis_stream_length"}
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("target r: SCAN is refused, what needs it is left out: NOPERM") and "+scan" in line
+
+
+def test_a_search_that_is_refused_again_is_said_again(redis_factory: Start, caplog: pytest.LogCaptureFixture) -> None:
+    server = redis_factory()
+    url = _as_user(server, f"{_BASE} +select %R~*")
+    session = COLLECTOR.open(target("r", "redis", url, options={"count_keys": "l*"}))
+    with caplog.at_level(logging.WARNING, "watchkeeper.collectors"):
+        for right in ("-scan", "+scan", "-scan"):
+            server.command("ACL", "SETUSER", "watchkeeper", right)
+            counted = "redis_keys_count" in names_of(session.read(monotonic() + 5))
+            assert counted is (right == "+scan")
+    session.close()
+    assert len(caplog.records) == 2
+
+
+def test_a_database_that_is_not_there_says_nothing_of_another(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.command("RPUSH", "jobs", "a", "b")
+    redis_server.command("XADD", "stream", "5-0", "a", "b")
+    with caplog.at_level(logging.WARNING, "watchkeeper.collectors"):
+        families = _read(
+            redis_server,
+            check_single_keys="db99=jobs,jobs,db99=missing",
+            check_keys="db99=jo*",
+            check_single_streams="db99=stream",
+            count_keys="db99=*",
+        )
+    jobs = ("redis_key_size", (("db", "db0"), ("key", "jobs")), 2.0)
+    assert by_name(families)["redis_key_size"].points == [jobs]
+    assert not names_of(families) & {"redis_keys_count", "redis_stream_length"}
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "SELECT 99 is refused" in line and "out of range" in line
+
+
+def test_a_node_of_a_cluster_has_no_second_database(redis_factory: Start) -> None:
+    node = redis_factory(settings=_cluster_settings())
+    node.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    wait_until(lambda: "cluster_state:ok" in node.command("CLUSTER", "INFO"), seconds=20)
+    node.command("RPUSH", "jobs", "a", "b")
+    families = _read(node, check_single_keys="jobs,db1=jobs")
+    assert len(by_name(families)["redis_key_size"].points) == 1
 
 
 _BASE = "+info +config|get +slowlog|len +slowlog|get +latency|latest +client|setname"
@@ -221,12 +264,12 @@ def test_the_documented_rights_are_enough_for_a_sentinel(redis_factory: Start, m
     rights = "+info +client|setname +sentinel|masters +sentinel|ckquorum +sentinel|sentinels +sentinel|slaves"
     with redis.run_sentinel(master) as sentinel:
         wait_until(lambda: "slaves=1" in sentinel.command("INFO", "sentinel"), seconds=20)
-        assert _names(_read(_as_user(sentinel, rights))) == _names(_read(sentinel))
+        assert names_of(_read(_as_user(sentinel, rights))) == names_of(_read(sentinel))
 
 
 def test_the_documented_rights_are_enough_for_a_cluster(redis_factory: Start) -> None:
     node = redis_factory(settings=_cluster_settings())
-    assert _names(_read(_as_user(node, f"{_BASE} +cluster|info"))) == _names(_read(node))
+    assert names_of(_read(_as_user(node, f"{_BASE} +cluster|info"))) == names_of(_read(node))
 
 
 def test_the_documented_rights_are_enough_for_what_options_ask(redis_factory: Start) -> None:
@@ -235,7 +278,7 @@ def test_the_documented_rights_are_enough_for_what_options_ask(redis_factory: St
     keys = "+scan +select +type +strlen +get +llen +scard +zcard +hlen +xlen"
     url = _as_user(server, f"{_BASE} {keys} +xinfo|stream +xinfo|groups +xinfo|consumers +latency|histogram %R~*")
     options = {"check_keys": "*", "check_streams": "s*", "count_keys": "*", "latency_histogram": True}
-    assert _names(_read(url, **options)) == _names(_read(server, **options))
+    assert names_of(_read(url, **options)) == names_of(_read(server, **options))
 
 
 def test_every_declared_signal_is_emitted_somewhere_and_nothing_else(redis_factory: Start) -> None:
@@ -249,13 +292,13 @@ def test_every_declared_signal_is_emitted_somewhere_and_nothing_else(redis_facto
     replica = redis_factory(replica_of=master)
     wait_until(lambda: "state=online" in master.command("INFO", "replication"))
     options = {"check_single_keys": "number", "check_single_streams": "stream", "count_keys": "n*"}
-    seen |= _names(_read(master, config_metrics=True, latency_histogram=True, **options))
-    seen |= _names(_read(replica))
+    seen |= names_of(_read(master, config_metrics=True, latency_histogram=True, **options))
+    seen |= names_of(_read(replica))
     with redis.run_sentinel(master) as sentinel:
         wait_until(lambda: "slaves=1" in sentinel.command("INFO", "sentinel"), seconds=20)
-        seen |= _names(_read(sentinel))
+        seen |= names_of(_read(sentinel))
     for node in _cluster(redis_factory):
-        seen |= _names(_read(node))
+        seen |= names_of(_read(node))
     with falkordb.run() as later:
-        seen |= _names(_read(later))
+        seen |= names_of(_read(later))
     assert seen == {signal.name for signal in COLLECTOR.signals}

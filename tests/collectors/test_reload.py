@@ -14,7 +14,7 @@ from collectors.runtime import Sidecar
 from tests.collectors.helpers import Application, application, parsed, target
 from tests.servers import wait_until
 from watchkeeper.errors import SettingsError
-from watchkeeper.settings import Settings
+from watchkeeper.settings import Settings, load
 
 
 class _Taken:
@@ -207,6 +207,22 @@ def test_targets_that_are_wrong_change_nothing(app: Application) -> None:
     with pytest.raises(SettingsError):
         sidecar.replace([target("two", "shop", app.url), target("bad", "nonsense")])
     assert [one.name for one in sidecar.targets] == ["one"]
+    sidecar.close()
+
+
+@pytest.mark.parametrize(
+    "system, option", [("redis", "key_limit: many"), ("container", "names: app"), ("host", "root: 5")]
+)
+def test_an_option_that_cannot_be_used_keeps_the_good_settings(
+    path: Path, system: str, option: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sidecar = Sidecar(load(path).targets)
+    reloader = Reloader(path, lambda settings: sidecar.replace(settings.targets))
+    path.write_text(f"targets:\n  - {{name: new, system: {system}, options: {{{option}}}}}\n")
+    reloader.check()
+    assert _values(reloader)[0] == 0.0
+    assert [one.name for one in sidecar.targets] == ["one"]
+    assert f"target new: option {option.partition(':')[0]} is " in caplog.text
     sidecar.close()
 
 

@@ -100,6 +100,7 @@ def serve(pages: dict[str, Page], certificate: Certificate | None = None, host: 
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))  # unread, it would reset the connection
             requests.append((self.command, self.path, dict(self.headers.items())))
             page = pages.get(self.path, Page(b"no such page", 404))
             self.send_response(page.status)

@@ -24,6 +24,7 @@ from tests.conftest import need
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.remote_write import remote_write
 from watchkeeper import queries as q
+from watchkeeper.credentials import authorization
 from watchkeeper.errors import StoreError
 from watchkeeper.settings import Prometheus, Secret
 from watchkeeper.signals import Counter, Gauge, Histogram, matches
@@ -122,10 +123,12 @@ def test_a_url_may_have_a_path(serve: Callable[..., Fake]) -> None:
     assert fake.asked[0][0] == "/prometheus/api/v1/query"
 
 
-def test_user_tenant_and_rotated_password_are_sent(serve: Callable[..., Fake]) -> None:
-    fake, passwords = serve(VECTOR), iter(["first", "second"])
-    store = fake.store(user="me", password=lambda: next(passwords), tenant="team-a")
-    for expected in ("first", "second"):
+def test_user_tenant_and_rotated_password_are_sent(serve: Callable[..., Fake], tmp_path: Path) -> None:
+    fake, file = serve(VECTOR), tmp_path / "password"
+    settings = Prometheus(url=fake.url, user="me", password=Secret(file=str(file)), tenant="team-a")
+    store = PrometheusStore.from_settings(settings)
+    for expected in ("first", "zwölf €"):
+        file.write_text(f"{expected}\n")
         store.instant(q.value(LEVEL), NOW)
         headers = fake.asked[-1][2]
         assert base64.b64decode(headers["authorization"].removeprefix("Basic ")).decode() == f"me:{expected}"
@@ -155,7 +158,7 @@ def test_an_answer_that_is_not_prometheus_is_shown_as_one_line(serve: Callable[.
 
 def test_a_redirect_is_not_followed_with_the_credentials(serve: Callable[..., Fake]) -> None:
     with pytest.raises(StoreError, match="status 302 to https://elsewhere/: write that address"):
-        serve((302, "")).store(user="me").instant(q.value(LEVEL), NOW)
+        serve((302, "")).store(headers=lambda: authorization("me")).instant(q.value(LEVEL), NOW)
 
 
 def test_a_server_that_fails_is_asked_again_with_longer_waits(serve: Callable[..., Fake]) -> None:

@@ -252,7 +252,7 @@ def test_stopping_breaks_a_request_that_hangs(tmp_path: Path) -> None:
         outbox = Outbox("test", tmp_path, LIMIT, lambda body: Outcome(poster.post(body, {})), poster=poster)
         outbox.start()
         _put(outbox, b"")
-        wait_until(lambda: poster._connection is not None and poster._connection.sock is not None, seconds=10)
+        wait_until(lambda: poster._connection.connected, seconds=10)
         outbox.stop(0.01)
         assert not outbox._thread.is_alive()
         assert len(outbox.spool) == 1

@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import need
 from tests.servers import otlp, tls
-from watchkeeper.posting import Answer, Poster, PostError, _masked, authorization
+from watchkeeper.credentials import authorization
+from watchkeeper.posting import Answer, Poster, PostError, _masked
 
 
 def _post(url: str, timeout: float = 10.0, ca_file: str = "") -> Answer:

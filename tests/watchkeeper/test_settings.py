@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from collectors.deploy.plan import collected
 from watchkeeper.app.commands.config import PURPOSES, example_text
 from watchkeeper.errors import SettingsError
-from watchkeeper.settings import Secret, load, parse, secrets_of
+from watchkeeper.settings import Secret, Target, load, parse, receivers, secrets_of
 
 TARGET = "targets:\n  - name: cache\n    system: redis\n"
 
@@ -108,6 +113,90 @@ def test_relative_paths_begin_at_the_file_that_names_them(tmp_path: Path) -> Non
     assert password.resolve() == "hunter2"
 
 
+def _target(base: Path, text: str) -> Target:
+    (base / "w.yaml").write_text(f"targets:\n  - {{name: one, {text}}}\n")
+    return load(base / "w.yaml").targets[0]
+
+
+@pytest.mark.parametrize("name", ["ca_file", "cert_file", "key_file", "root", "state"])
+def test_options_that_are_paths_begin_at_the_file_that_names_them(tmp_path: Path, name: str) -> None:
+    assert _target(tmp_path, f"system: redis, options: {{{name}: a/b}}").options == {name: str(tmp_path / "a/b")}
+    assert _target(tmp_path, f"system: redis, options: {{{name}: /a/b}}").options == {name: "/a/b"}
+    assert _target(tmp_path, f"system: redis, options: {{{name}: 5}}").options == {name: 5}
+
+
+def test_every_option_that_a_collector_calls_a_path_begins_there(tmp_path: Path) -> None:
+    words = re.compile(r"\b(file|certificates? (that|to)|directory|private key|mounted)\b")
+    speak_of_files = {"from", "network_filesystems", "service"}  # and are none
+    found = {
+        name
+        for system in collected()
+        for name, meaning in import_module(f"collectors.{system}").COLLECTOR.options
+        if words.search(meaning) and name not in speak_of_files
+    }
+    assert found >= {"ca_file", "state", "root"}
+    options = _target(tmp_path, f"system: x, options: {{{', '.join(f'{name}: a' for name in found)}}}").options
+    assert set(options.values()) == {str(tmp_path / "a")}
+
+
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        (
+            "postgresql://u:p%2F@h/db?sslmode=verify-full&sslrootcert=a%20b/ca.pem&sslkey=/etc/k",
+            "postgresql://u:p%2F@h/db?sslmode=verify-full&sslrootcert={base}/a%20b/ca.pem&sslkey=/etc/k",
+        ),
+        ("postgres://h/db?sslcert=c.pem&sslrootcert=", "postgres://h/db?sslcert={base}/c.pem&sslrootcert="),
+        ("mongodb://h/?tls=true&tlsCAFile=ca.pem", "mongodb://h/?tls=true&tlsCAFile={base}/ca.pem"),
+        ("http://h/metrics?sslkey=x&a=b+c", "http://h/metrics?sslkey=x&a=b+c"),
+        ("redis://h:6379/0", "redis://h:6379/0"),
+    ],
+)
+def test_files_that_an_address_names_begin_at_the_file_that_names_them(tmp_path: Path, url: str, expected: str) -> None:
+    assert _target(tmp_path, f"system: x, url: '{url}'").url == expected.replace("{base}", str(tmp_path))
+
+
+def test_files_of_every_receiver_begin_at_the_file_that_names_them(tmp_path: Path) -> None:
+    one = "{url: 'http://h', user: u, password: {file: p}, ca_file: ca.pem}"
+    (tmp_path / "w.yaml").write_text(
+        f"store: {{prometheus: {one}}}\nalertmanager: {one}\npush: {{otlp: {one}, remote_write: {one}}}\n"
+    )
+    settings = load(tmp_path / "w.yaml")
+    found = receivers(settings)
+    assert [".".join(map(str, place)) for place, _ in found] == [
+        "store.prometheus",
+        "alertmanager",
+        "push.otlp",
+        "push.remote_write",
+    ]
+    assert {receiver.ca_file for _, receiver in found} == {str(tmp_path / "ca.pem")}
+    assert {secret.file for secret in secrets_of(settings)} == {str(tmp_path / "p")}
+
+
+@pytest.mark.parametrize(
+    "written, headers",
+    [
+        ("push: {otlp: {url: http://h, headers: {X-Key: {env: A}}}}", {"X-Key": "s"}),
+        ("push: {otlp: {url: http://h, bearer: {env: A}}}", {"Authorization": "Bearer s"}),
+        ("push: {remote_write: {url: http://h, user: u, password: {env: A}}}", {"Authorization": "Basic dTpz"}),
+        (
+            "store: {prometheus: {url: http://h, bearer: {env: A}, tenant: t}}",
+            {"Authorization": "Bearer s", "X-Scope-OrgID": "t"},
+        ),
+        ("alertmanager: {url: http://h}", {}),
+    ],
+)
+def test_a_receiver_is_shown_who_asks(monkeypatch: pytest.MonkeyPatch, written: str, headers: dict[str, str]) -> None:
+    monkeypatch.setenv("A", "s")
+    ((_, receiver),) = receivers(parse(written))
+    assert receiver.credentials() == headers
+
+
+def test_the_settings_alone_load_no_http_client() -> None:
+    code = "import sys, watchkeeper.settings; assert not {'http.client', 'ssl', 'urllib3'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_only_the_first_line_of_a_secret_file_is_the_secret(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\nsecond line\n")
     assert Secret(file=str(tmp_path / "token")).resolve() == "s3cret"
@@ -127,6 +216,8 @@ def test_a_secret_that_cannot_be_one_is_refused_without_showing_it(tmp_path: Pat
         ("scrape_interval: 0s\n", "w.yaml:1: scrape_interval: expected a duration longer than 0"),
         ("pace: .nan\n", "pace is nan"),
         (TARGET + "    url: 'redis://[::1'\n", r"w.yaml:2: targets\[0\]: 'redis://\[::1' is not a URL"),
+        ("push: {otlp: {url: a}}\n", "w.yaml:1: push.otlp: 'a' is not a URL"),
+        ("detectors:\n  X: {hold: '5'}\n", r"w.yaml:2: detectors.X: '5' is not a duration"),
         ("alertmanager: {url: nonsense}\n", "w.yaml:1: alertmanager: 'nonsense' is not a URL: write http://HOST:PORT"),
         ("store: {prometheus: {url: 'http://a:b'}}\n", "is not a URL"),
     ],

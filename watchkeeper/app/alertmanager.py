@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import urllib3
 from watchkeeper.deliveries import Delivery
 from watchkeeper.errors import StoreError
 from watchkeeper.settings import AlertmanagerSettings
+from watchkeeper.tls import client_context
 
 __all__ = ["KIND_LABEL", "AlertmanagerSink"]
 
@@ -22,33 +23,34 @@ _LASTS = 240.0
 
 
 class AlertmanagerSink:
-    """A DeliverySink over `POST /api/v2/alerts`; `deliver` returns when Alertmanager has answered 200."""
+    """A DeliverySink over `POST /api/v2/alerts`; `deliver` returns when Alertmanager has answered 200.
+
+    Raises StoreError when `ca_file` cannot be used.
+    """
 
     def __init__(self, settings: AlertmanagerSettings) -> None:
         self._settings = settings
         self._url = settings.url.rstrip("/") + "/api/v2/alerts"
-        self._pool = urllib3.PoolManager(timeout=float(settings.timeout), retries=urllib3.Retry(2, backoff_factor=0.2))
+        try:
+            context = client_context(settings.ca_file)
+        except OSError as error:
+            why = error.strerror or error
+            raise StoreError(f"alertmanager.ca_file: {settings.ca_file}: no certificates can be read: {why}") from None
+        self._pool = urllib3.PoolManager(
+            ssl_context=context, timeout=float(settings.timeout), retries=urllib3.Retry(2, backoff_factor=0.2)
+        )
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         """Send them. Raises StoreError with Alertmanager's own words when it refuses."""
         body = json.dumps([_alert(delivery) for delivery in deliveries]).encode()
         try:
-            answer = self._pool.request("POST", self._url, body=body, headers=self._headers())
+            headers = {"Content-Type": "application/json", **self._settings.credentials()}
+            answer = self._pool.request("POST", self._url, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise StoreError(f"Alertmanager at {self._settings.url} does not answer: {type(error).__name__}") from None
         if answer.status != 200:
             text = " ".join(answer.data.decode(errors="replace").split())[:200]
             raise StoreError(f"Alertmanager at {self._settings.url} answered {answer.status}: {text}")
-
-    def _headers(self) -> Mapping[str, str]:
-        settings = self._settings
-        headers = {"Content-Type": "application/json"}
-        if settings.bearer is not None:
-            headers["Authorization"] = f"Bearer {settings.bearer.resolve()}"
-        elif settings.password is not None:
-            secret = f"{settings.user}:{settings.password.resolve()}"
-            headers |= urllib3.make_headers(basic_auth=secret)
-        return headers
 
 
 def _alert(delivery: Delivery) -> dict[str, Any]:

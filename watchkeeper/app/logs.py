@@ -1,26 +1,21 @@
-"""Log lines: for people, or one JSON object each; passwords in addresses are left out of both."""
+"""Log lines: for people, or one JSON object each; what looks like a secret is left out of both.
+
+What the settings name as a secret is redacted where it is used; this is for what drivers and libraries say.
+"""
 
 from __future__ import annotations
 
 import logging
-import re
 import time
 
 import msgspec
 
-__all__ = ["ConsoleFormatter", "JsonFormatter", "redacted"]
+from watchkeeper.redaction import redacted
 
-# user:password@ in a URL, and the password of a key=value connection string. What the settings name as a secret is
-# redacted where it is used; this is for what drivers and libraries say.
-_IN_URL = re.compile(r"(?<=://)([^\s/:@]*):([^\s/@]+)@")
-_IN_DSN = re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&;,]+)")
+__all__ = ["ConsoleFormatter", "JsonFormatter"]
+
 # What a log call may add to its line with `extra`.
 _FIELDS = ("target",)
-
-
-def redacted(text: str) -> str:
-    """`text` without the passwords of addresses and connection strings."""
-    return _IN_DSN.sub(r"\1\2***", _IN_URL.sub(r"\1:***@", text))
 
 
 def _rfc3339(seconds: float) -> str:

@@ -16,7 +16,7 @@ from watchkeeper.settings.parts import (
     StoreSettings,
     Target,
 )
-from watchkeeper.settings.reading import Settings, load, parse, secret_places, secrets_of
+from watchkeeper.settings.reading import Settings, load, parse, receivers, secret_places, secrets_of
 from watchkeeper.settings.sidecar import (
     Access,
     LogSettings,
@@ -49,6 +49,7 @@ __all__ = [
     "TraceSettings",
     "load",
     "parse",
+    "receivers",
     "secret_places",
     "secrets_of",
 ]

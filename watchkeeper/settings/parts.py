@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from watchkeeper.errors import SettingsError
+from watchkeeper.settings.receivers import PrometheusReceiver, Receiver
 from watchkeeper.settings.values import Seconds, Secret, check_durations, check_url
 
 __all__ = [
@@ -38,19 +39,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         check_url(self.url, any_scheme=True)
 
 
-class Prometheus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Prometheus(PrometheusReceiver, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A metrics store that speaks the Prometheus HTTP API."""
-
-    url: str
-    user: str = ""
-    password: Secret | None = None
-    bearer: Secret | None = None
-    tenant: str = ""
-    ca_file: str = ""
-    timeout: Seconds = Seconds(30)
-
-    def __post_init__(self) -> None:
-        check_url(self.url)
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,46 +50,34 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     prometheus: Prometheus | None = None
 
 
-class AlertmanagerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AlertmanagerSettings(Receiver, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where deviations are delivered; without it they go straight to the run engine."""
 
-    url: str
-    user: str = ""
-    password: Secret | None = None
-    bearer: Secret | None = None
-    timeout: Seconds = Seconds(10)
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an installation may change of whatever is shipped that speaks up."""
+
+    enabled: bool = True
+    hold: str | None = None
+    severity: Literal["info", "warning", "critical"] | None = None
+    owner: str | None = None
+    runbook: str | None = None
 
     def __post_init__(self) -> None:
-        check_url(self.url)
+        check_durations(self.hold)
 
 
-class AlertOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AlertOverride(Override, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an installation changes of a shipped alert or SLO, by its name."""
 
-    enabled: bool = True
     threshold: float | None = None
-    hold: str | None = None
-    severity: Literal["info", "warning", "critical"] | None = None
-    owner: str | None = None
-    runbook: str | None = None
-
-    def __post_init__(self) -> None:
-        check_durations(self.hold)
 
 
-class DetectorOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DetectorOverride(Override, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an installation changes of a shipped detector, by its key."""
 
-    enabled: bool = True
     minimum_relative: float | None = None
     minimum_absolute: float | None = None
-    hold: str | None = None
-    severity: Literal["info", "warning", "critical"] | None = None
-    owner: str | None = None
-    runbook: str | None = None
-
-    def __post_init__(self) -> None:
-        check_durations(self.hold)
 
 
 class RunbookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

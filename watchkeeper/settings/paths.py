@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_plus
 
-__all__ = ["anchored"]
+__all__ = ["RECEIVERS", "anchored"]
 
 Place = tuple[str, ...]
+
+# Servers beside the targets; each is a `Receiver`.
+RECEIVERS: tuple[Place, ...] = (
+    ("store", "prometheus"),
+    ("alertmanager",),
+    ("push", "otlp"),
+    ("push", "remote_write"),
+)
 
 # Where the settings name files and directories; the values of a list or mapping there are paths too;
 # `*` stands for every key.
@@ -19,26 +28,24 @@ _PATHS: tuple[Place, ...] = (
     ("runbooks", "library"),
     ("runbooks", "logs"),
     ("runbooks", "journal"),
-    ("store", "prometheus", "ca_file"),
-    ("store", "prometheus", "password", "file"),
-    ("store", "prometheus", "bearer", "file"),
     ("access", "tls", "cert_file"),
     ("access", "tls", "key_file"),
     ("access", "tls", "client_ca_file"),
     ("access", "password", "file"),
     ("access", "bearer", "file"),
     ("push", "textfile"),
-    ("push", "otlp", "ca_file"),
-    ("push", "otlp", "password", "file"),
     ("push", "otlp", "headers", "*", "file"),
-    ("push", "otlp", "bearer", "file"),
-    ("push", "remote_write", "ca_file"),
-    ("push", "remote_write", "password", "file"),
-    ("push", "remote_write", "bearer", "file"),
-    ("alertmanager", "password", "file"),
-    ("alertmanager", "bearer", "file"),
+    *((*place, *path) for place in RECEIVERS for path in (("ca_file",), ("password", "file"), ("bearer", "file"))),
 )
-_PATHS_OF_A_TARGET: tuple[Place, ...] = (("password", "file"), ("options", "ca_file"))
+# Whatever the system: an option that is one of these is a path.
+_OPTIONS = ("ca_file", "cert_file", "key_file", "root", "state")
+_PATHS_OF_A_TARGET: tuple[Place, ...] = (("password", "file"), *(("options", name) for name in _OPTIONS))
+# Drivers take files in the query of an address, some with names in any case.
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "postgresql": ("sslrootcert", "sslcert", "sslkey"),
+    "postgres": ("sslrootcert", "sslcert", "sslkey"),
+    "mongodb": ("tlscafile", "tlscertificatekeyfile", "tlscrlfile"),
+}
 
 
 def anchored(value: Mapping[str, Any], base: Path, data: str) -> Mapping[str, Any]:
@@ -52,8 +59,25 @@ def anchored(value: Mapping[str, Any], base: Path, data: str) -> Mapping[str, An
     if isinstance(targets, list):
         for place in _PATHS_OF_A_TARGET:
             targets = [_at(target, place, base) for target in targets]
-        found["targets"] = targets
+        found["targets"] = [_with_address(target, base) for target in targets]
     return found
+
+
+def _with_address(target: Any, base: Path) -> Any:
+    url = target.get("url") if isinstance(target, Mapping) else None
+    if not isinstance(url, str) or "?" not in url:
+        return target
+    address, _, query = url.partition("?")
+    names = _PARAMETERS.get(address.partition(":")[0].lower(), ())
+    # Only what is a path is written anew: the rest stays as it is, encoded in whatever way.
+    pairs = [_parameter(pair, base) if pair.partition("=")[0].lower() in names else pair for pair in query.split("&")]
+    return {**target, "url": f"{address}?{'&'.join(pairs)}"}
+
+
+def _parameter(pair: str, base: Path) -> str:
+    name, _, value = pair.partition("=")
+    path = unquote_plus(value)
+    return f"{name}={quote(str(base / path))}" if path and not path.startswith("/") else pair
 
 
 def _at(value: Any, place: Place, base: Path) -> Any:

@@ -23,12 +23,13 @@ from watchkeeper.settings.parts import (
     StoreSettings,
     Target,
 )
-from watchkeeper.settings.paths import anchored
+from watchkeeper.settings.paths import RECEIVERS, anchored
+from watchkeeper.settings.receivers import Receiver
 from watchkeeper.settings.sidecar import Access, LogSettings, PushSettings, TraceSettings
 from watchkeeper.settings.values import Seconds, Secret
 from watchkeeper.yaml import Place, read_document
 
-__all__ = ["Settings", "load", "parse", "secret_places", "secrets_of"]
+__all__ = ["Settings", "load", "parse", "receivers", "secret_places", "secrets_of"]
 
 _SECRETS = ("password", "bearer")
 
@@ -89,13 +90,23 @@ def load(path: str | Path, purpose: str = "up") -> Settings:
     return parse(text, str(path))
 
 
+def receivers(settings: Settings) -> list[tuple[Place, Receiver]]:
+    """Every server that is asked or sent to beside the targets, with its place in the settings."""
+    found: list[tuple[Place, Receiver]] = []
+    for place in RECEIVERS:
+        one: Any = settings
+        for step in place:
+            one = getattr(one, step, None)
+        if one is not None:
+            found.append((place, one))
+    return found
+
+
 def secret_places(settings: Settings) -> list[tuple[Place, Secret]]:
     """Every secret that the settings name, with its place in them."""
     push = settings.push
     owners: list[tuple[Place, Any]] = [(("targets", index), one) for index, one in enumerate(settings.targets)]
-    owners += [(("store", "prometheus"), settings.store.prometheus), (("alertmanager",), settings.alertmanager)]
-    owners += [(("access",), settings.access)]
-    owners += [(("push", name), getattr(push, name, None)) for name in ("otlp", "remote_write")]
+    owners += [*receivers(settings), (("access",), settings.access)]
     found = [((*place, name), getattr(owner, name, None)) for place, owner in owners for name in _SECRETS]
     if push is not None and push.otlp is not None:
         found += [(("push", "otlp", "headers", name), secret) for name, secret in push.otlp.headers.items()]

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from watchkeeper.settings.values import Seconds, Secret, check_url
+from watchkeeper.settings.receivers import PrometheusReceiver, Receiver
+from watchkeeper.settings.values import Seconds, Secret
 
 __all__ = ["Access", "LogSettings", "OtlpPush", "PushSettings", "RemoteWrite", "Tls", "TraceSettings"]
 
@@ -41,35 +42,19 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class OtlpPush(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OtlpPush(Receiver, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An OTLP/HTTP receiver; `url` is its base (`/v1/metrics` is added), `headers` hold secrets such as API keys."""
 
-    url: str
-    headers: dict[str, Secret] = {}
-    user: str = ""
-    password: Secret | None = None
-    bearer: Secret | None = None
-    ca_file: str = ""
-    timeout: Seconds = Seconds(10)
+    headers: dict[str, Secret] = msgspec.field(default_factory=dict)
     temporality: Literal["cumulative", "delta"] = "cumulative"
 
-    def __post_init__(self) -> None:
-        check_url(self.url)
+    def credentials(self) -> dict[str, str]:
+        """Those of every receiver, and its own headers."""
+        return super().credentials() | {name: secret.resolve() for name, secret in self.headers.items()}
 
 
-class RemoteWrite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RemoteWrite(PrometheusReceiver, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A receiver of Prometheus's remote-write protocol; `url` is the whole address."""
-
-    url: str
-    user: str = ""
-    password: Secret | None = None
-    bearer: Secret | None = None
-    tenant: str = ""
-    ca_file: str = ""
-    timeout: Seconds = Seconds(30)
-
-    def __post_init__(self) -> None:
-        check_url(self.url)
 
 
 class PushSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 
 from watchkeeper.errors import StoreError
 
-__all__ = ["CHUNK_SAMPLES", "Block", "decode", "encode", "sync_directory", "write_block"]
+__all__ = ["CHUNK_SAMPLES", "Block", "decode", "encode", "write_block"]
 
 CHUNK_SAMPLES = 4096
 """The most samples of a chunk: a range is decoded with at most so many beyond either of its ends."""
@@ -156,12 +155,3 @@ class Block:
         if zlib.crc32(data) != int(entry["crc"]):
             raise StoreError(f"{self.name}: the chunk at byte {offset} is damaged")
         return decode(data, int(entry["count"]))
-
-
-def sync_directory(directory: Path) -> None:
-    """Make names in a directory (a file that was moved into it) survive a power failure."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

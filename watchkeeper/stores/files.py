@@ -6,7 +6,6 @@ removed once it is there; whatever is left of them after a crash is removed when
 
 from __future__ import annotations
 
-import fcntl
 import io
 import logging
 import os
@@ -14,8 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from watchkeeper.disk import locked, replacing, sync_directory
 from watchkeeper.errors import StoreError
-from watchkeeper.stores.blocks import Block, sync_directory, write_block
+from watchkeeper.stores.blocks import Block, write_block
 from watchkeeper.stores.cache import Column
 from watchkeeper.stores.segments import Columns, Segment, replay
 
@@ -42,8 +42,12 @@ class Files:
             return
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(path)
+            self._lock = locked(path / "lock")
             self._scan(path)
+        except BlockingIOError:
+            raise StoreError(
+                f"{path}: another process has this store open: stop it, or name another directory"
+            ) from None
         except OSError as error:
             self.close()
             raise StoreError(f"{path}: cannot be used as a store: {error.strerror}") from None
@@ -98,13 +102,9 @@ class Files:
         number = max(self._segments, default=self._number)
         self._number = max(self._number, number + 1)
         path = self._path / f"block-{number}.wkb"
-        unfinished = path.with_suffix(".tmp")
         try:
-            with unfinished.open("wb") as file:
+            with replacing(path) as file:
                 write_block(file, columns)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
             sync_directory(self._path)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
@@ -137,14 +137,3 @@ def _unlink(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         log.warning("%s: cannot be removed: %s", path, error.strerror)
-
-
-def _locked(path: Path) -> int:
-    """A handle that keeps other processes out of the directory; the system lets go of it when the process dies."""
-    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StoreError(f"{path}: another process has this store open: stop it, or name another directory") from None
-    return handle

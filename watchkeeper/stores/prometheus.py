@@ -38,8 +38,8 @@ _SHOWN = 300
 class PrometheusStore:
     """A store behind a URL; any number of threads may use it.
 
-    `password` and `bearer` are called at every request, so that rotated secrets are picked up. `tenant` is sent as
-    X-Scope-OrgID. `timeout` (seconds) is for each request; connection failures and answers of 500 and above are tried
+    `headers` gives those that hold secrets and is called at every request, so that rotated ones are picked up.
+    `timeout` (seconds) is for each request; connection failures and answers of 500 and above are tried
     `retries` times more, each wait twice the one before. Raises StoreError when the URL or `ca_file` cannot be used.
     """
 
@@ -47,10 +47,7 @@ class PrometheusStore:
         self,
         url: str,
         *,
-        user: str = "",
-        password: Callable[[], str] | None = None,
-        bearer: Callable[[], str] | None = None,
-        tenant: str = "",
+        headers: Callable[[], Mapping[str, str]] = dict,
         ca_file: str = "",
         timeout: float = 30.0,
         retries: int = 2,
@@ -64,10 +61,7 @@ class PrometheusStore:
                 f"{parts.scheme}://…@{parts.hostname}: credentials do not belong into the url: write user and password"
             )
         self.url = url.rstrip("/")
-        self._user = user
-        self._password = password
-        self._bearer = bearer
-        self._headers = {"Accept-Encoding": "gzip", **({"X-Scope-OrgID": tenant} if tenant else {})}
+        self._headers = headers
         self._timeout = timeout
         self._retries = retries
         self._sleep = sleep
@@ -83,15 +77,7 @@ class PrometheusStore:
     @classmethod
     def from_settings(cls, settings: Prometheus) -> Self:
         """The store that the settings describe. Raises StoreError."""
-        return cls(
-            settings.url,
-            user=settings.user,
-            password=settings.password.resolve if settings.password else None,
-            bearer=settings.bearer.resolve if settings.bearer else None,
-            tenant=settings.tenant,
-            ca_file=settings.ca_file,
-            timeout=settings.timeout,
-        )
+        return cls(settings.url, headers=settings.credentials, ca_file=settings.ca_file, timeout=settings.timeout)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -217,13 +203,8 @@ class PrometheusStore:
         raise AssertionError("unreachable")
 
     def _all_headers(self) -> dict[str, str]:
-        headers = {**self._headers, "Content-Type": "application/x-www-form-urlencoded"}
-        if self._bearer is not None:
-            headers["Authorization"] = f"Bearer {self._bearer()}"
-        elif self._user:
-            password = self._password() if self._password is not None else ""
-            headers.update(urllib3.make_headers(basic_auth=f"{self._user}:{password}"))
-        return headers
+        own = {"Accept-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded"}
+        return {**own, **self._headers()}
 
 
 def _parts(steps: int) -> Iterator[tuple[int, int]]:

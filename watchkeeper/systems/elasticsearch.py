@@ -45,27 +45,27 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="elasticsearch.red",
         title="Whether primary shards are missing",
-        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_STATUS.where(color="red"), "cluster"),
+        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_STATUS.where(color="red"), "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.yellow",
         title="Whether replicas are missing",
-        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_STATUS.where(color="yellow"), "cluster"),
+        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_STATUS.where(color="yellow"), "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.unassigned_shards",
         title="Shards without a node",
-        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_UNASSIGNED_SHARDS, "cluster"),
+        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_UNASSIGNED_SHARDS, "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.nodes",
         title="Nodes in the cluster",
-        query=q.min_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_NUMBER_OF_NODES, "cluster"),
+        query=q.min_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_NUMBER_OF_NODES, "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.pending_tasks",
         title="Changes that wait for the master",
-        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_NUMBER_OF_PENDING_TASKS, "cluster"),
+        query=q.max_by(cluster.ELASTICSEARCH_CLUSTER_HEALTH_NUMBER_OF_PENDING_TASKS, "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.heap_used_ratio",
@@ -75,6 +75,7 @@ QUERIES: tuple[NamedQuery, ...] = (
                 pool.ELASTICSEARCH_JVM_MEMORY_USED_BYTES.where(area="heap"),
                 pool.ELASTICSEARCH_JVM_MEMORY_MAX_BYTES.where(area="heap"),
             ),
+            "job",
             "cluster",
             "name",
         ),
@@ -82,13 +83,14 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="elasticsearch.garbage_collection_ratio",
         title="Share of time spent in garbage collection",
-        query=q.sum_by(q.rate(pool.ELASTICSEARCH_JVM_GC_COLLECTION_SECONDS_SUM), "cluster", "name"),
+        query=q.sum_by(q.rate(pool.ELASTICSEARCH_JVM_GC_COLLECTION_SECONDS_SUM), "job", "cluster", "name"),
     ),
     NamedQuery(
         key="elasticsearch.disk_available_ratio",
         title="Room left on the data paths",
         query=q.min_by(
             q.ratio(pool.ELASTICSEARCH_FILESYSTEM_DATA_AVAILABLE_BYTES, pool.ELASTICSEARCH_FILESYSTEM_DATA_SIZE_BYTES),
+            "job",
             "cluster",
             "name",
         ),
@@ -96,73 +98,78 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="elasticsearch.processor_percent",
         title="Processor use of the nodes",
-        query=q.max_by(node.ELASTICSEARCH_PROCESS_CPU_PERCENT, "cluster", "name"),
+        query=q.max_by(node.ELASTICSEARCH_PROCESS_CPU_PERCENT, "job", "cluster", "name"),
     ),
     NamedQuery(
         key="elasticsearch.search_rate",
         title="Query phases per second",
-        query=q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_SEARCH_QUERY_TOTAL), "cluster"),
+        query=q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_SEARCH_QUERY_TOTAL), "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.search_seconds",
         title="Mean duration of a query phase",
         query=q.ratio(
-            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_SEARCH_QUERY_TIME_SECONDS), "cluster"),
-            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_SEARCH_QUERY_TOTAL), "cluster") > 0,
+            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_SEARCH_QUERY_TIME_SECONDS), "job", "cluster"),
+            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_SEARCH_QUERY_TOTAL), "job", "cluster") > 0,
         ),
     ),
     NamedQuery(
         key="elasticsearch.indexing_rate",
         title="Documents indexed per second",
-        query=q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_INDEXING_INDEX_TOTAL), "cluster"),
+        query=q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_INDEXING_INDEX_TOTAL), "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.indexing_seconds",
         title="Mean duration of indexing a document",
         query=q.ratio(
-            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_INDEXING_INDEX_TIME_SECONDS_TOTAL), "cluster"),
-            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_INDEXING_INDEX_TOTAL), "cluster") > 0,
+            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_INDEXING_INDEX_TIME_SECONDS_TOTAL), "job", "cluster"),
+            q.sum_by(q.rate(node.ELASTICSEARCH_INDICES_INDEXING_INDEX_TOTAL), "job", "cluster") > 0,
         ),
     ),
     NamedQuery(
         key="elasticsearch.rejected_rate",
         title="Tasks refused per second, by pool",
-        query=q.sum_by(q.rate(pool.ELASTICSEARCH_THREAD_POOL_REJECTED_COUNT), "cluster", "name", "type"),
+        query=q.sum_by(q.rate(pool.ELASTICSEARCH_THREAD_POOL_REJECTED_COUNT), "job", "cluster", "name", "type"),
     ),
     NamedQuery(
         key="elasticsearch.queue",
         title="Tasks that wait, by pool",
-        query=q.sum_by(pool.ELASTICSEARCH_THREAD_POOL_QUEUE_COUNT, "cluster", "type"),
+        query=q.sum_by(pool.ELASTICSEARCH_THREAD_POOL_QUEUE_COUNT, "job", "cluster", "type"),
     ),
     NamedQuery(
         key="elasticsearch.breakers_tripped_rate",
         title="Requests refused by circuit breakers per second",
-        query=q.sum_by(q.rate(pool.ELASTICSEARCH_BREAKERS_TRIPPED), "cluster", "name", "breaker"),
+        query=q.sum_by(q.rate(pool.ELASTICSEARCH_BREAKERS_TRIPPED), "job", "cluster", "name", "breaker"),
     ),
     NamedQuery(
         key="elasticsearch.store_bytes",
         title="Size of the shards",
-        query=q.sum_by(node.ELASTICSEARCH_INDICES_STORE_SIZE_BYTES, "cluster"),
+        query=q.sum_by(node.ELASTICSEARCH_INDICES_STORE_SIZE_BYTES, "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.documents",
         title="Documents, replicas included",
-        query=q.sum_by(node.ELASTICSEARCH_INDICES_DOCS, "cluster"),
+        query=q.sum_by(node.ELASTICSEARCH_INDICES_DOCS, "job", "cluster"),
     ),
     NamedQuery(
         key="elasticsearch.snapshot_age",
         title="Age of the newest snapshot, by repository",
-        query=q.min_by(q.age(cluster.ELASTICSEARCH_SNAPSHOT_STATS_LATEST_SNAPSHOT_TIMESTAMP_SECONDS), "repository"),
+        query=q.min_by(
+            q.age(cluster.ELASTICSEARCH_SNAPSHOT_STATS_LATEST_SNAPSHOT_TIMESTAMP_SECONDS),
+            "job",
+            "instance",
+            "repository",
+        ),
     ),
     NamedQuery(
         key="elasticsearch.index_bytes",
         title="Size of an index",
-        query=q.max_by(ELASTICSEARCH_INDICES_STORE_SIZE_BYTES_TOTAL, "cluster", "index"),
+        query=q.max_by(ELASTICSEARCH_INDICES_STORE_SIZE_BYTES_TOTAL, "job", "cluster", "index"),
     ),
     NamedQuery(
         key="elasticsearch.index_rate",
         title="Documents indexed per second, by index",
-        query=q.max_by(q.rate(ELASTICSEARCH_INDEX_STATS_INDEXING_INDEX_TOTAL), "cluster", "index"),
+        query=q.max_by(q.rate(ELASTICSEARCH_INDEX_STATS_INDEXING_INDEX_TOTAL), "job", "cluster", "index"),
     ),
     NamedQuery(
         key="elasticsearch.collector_success",

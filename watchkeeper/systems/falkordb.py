@@ -143,22 +143,22 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="falkordb.slowest_query",
         title="Slowest query in the slow log, by graph",
-        query=q.max_by(FALKORDB_SLOWLOG_LONGEST_SECONDS, "instance", "graph"),
+        query=q.max_by(FALKORDB_SLOWLOG_LONGEST_SECONDS, *_EACH, "graph"),
     ),
     NamedQuery(
         key="falkordb.slow_queries",
         title="Queries in the slow log, by graph",
-        query=q.max_by(FALKORDB_SLOWLOG_QUERIES, "instance", "graph"),
+        query=q.max_by(FALKORDB_SLOWLOG_QUERIES, *_EACH, "graph"),
     ),
     NamedQuery(
         key="falkordb.graph_memory",
         title="Memory of a graph",
-        query=q.max_by(FALKORDB_GRAPH_MEMORY_BYTES, "instance", "graph"),
+        query=q.max_by(FALKORDB_GRAPH_MEMORY_BYTES, *_EACH, "graph"),
     ),
     NamedQuery(
         key="falkordb.graph_memory_part",
         title="Memory of graphs by part",
-        query=q.sum_by(FALKORDB_GRAPH_MEMORY_PART_BYTES, "instance", "part"),
+        query=q.sum_by(FALKORDB_GRAPH_MEMORY_PART_BYTES, *_EACH, "part"),
     ),
     # Redis counts the commands of the module: a target of the system redis for the same server has them.
     NamedQuery(key="falkordb.query_rate", title="Queries per second", query=_CALLS),

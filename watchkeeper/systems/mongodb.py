@@ -165,17 +165,33 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="mongodb.replication_lag",
         title="How far a member is behind the primary",
-        query=q.max_by(r.MONGODB_MONGOD_REPLSET_MEMBER_REPLICATION_LAG, "set", "name"),
+        # The lag itself does not say whose it is: two sets may have one name, and their members the same hosts.
+        query=q.max_by(
+            q.join(
+                "/",
+                r.MONGODB_MONGOD_REPLSET_MEMBER_REPLICATION_LAG,
+                q.max_by(r.MONGODB_RS_MEMBERS_SELF, "job", "instance", "cl_id"),  # 1
+                on=("job", "instance"),
+                group="left",
+                include=("cl_id",),
+            ),
+            "job",
+            "cl_id",
+            "set",
+            "name",
+        ),
     ),
     NamedQuery(
         key="mongodb.member_health",
         title="Whether the members reach each other",
-        query=q.min_by(r.MONGODB_RS_MEMBERS_HEALTH, "rs_nm", "member_idx"),
+        query=q.min_by(r.MONGODB_RS_MEMBERS_HEALTH, "job", "cl_id", "rs_nm", "member_idx"),
     ),
     NamedQuery(
         key="mongodb.primaries",
         title="Whether any member knows of a primary",
-        query=q.max_by(q.truth(q.combine("==", q.value(r.MONGODB_RS_MEMBERS_STATE), q.number(1.0, ONE))), "rs_nm"),
+        query=q.max_by(
+            q.truth(q.combine("==", q.value(r.MONGODB_RS_MEMBERS_STATE), q.number(1.0, ONE))), "job", "cl_id", "rs_nm"
+        ),
     ),
     NamedQuery(
         key="mongodb.oplog_window",

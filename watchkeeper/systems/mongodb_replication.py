@@ -20,6 +20,7 @@ __all__ = [
     "MONGODB_MONGOD_REPLSET_OPLOG_HEAD_TIMESTAMP",
     "MONGODB_MONGOD_REPLSET_OPLOG_TAIL_TIMESTAMP",
     "MONGODB_RS_MEMBERS_HEALTH",
+    "MONGODB_RS_MEMBERS_SELF",
     "MONGODB_RS_MEMBERS_STATE",
     "MONGODB_RS_MY_STATE",
     "REPLICATION_SIGNALS",
@@ -90,6 +91,9 @@ MONGODB_RS_MEMBERS_HEALTH = gauge(
     "rs_members_health", "Whether a member can be reached.", ONE, LOW, label=_OF_MEMBER, requires=_MEMBER
 )
 MONGODB_RS_MEMBERS_STATE = gauge("rs_members_state", "State of a member.", label=_OF_MEMBER, requires=_MEMBER)
+MONGODB_RS_MEMBERS_SELF = gauge(
+    "rs_members_self", "Whether a member is the one that answers.", label=_OF_MEMBER, requires=_MEMBER
+)
 MEMBER: tuple[tuple[str, Signal], ...] = (
     ("_id", gauge("rs_members_id", "Identifier of a member.", label=_OF_MEMBER, requires=_MEMBER)),
     ("health", MONGODB_RS_MEMBERS_HEALTH),
@@ -104,7 +108,7 @@ MEMBER: tuple[tuple[str, Signal], ...] = (
             requires=_MEMBER,
         ),
     ),
-    ("self", gauge("rs_members_self", "Whether a member is the one that answers.", label=_OF_MEMBER, requires=_MEMBER)),
+    ("self", MONGODB_RS_MEMBERS_SELF),
     (
         "optimeDate",
         gauge(

@@ -27,7 +27,8 @@ __all__ = [
 _ORIGIN = "Pinecone's metrics endpoint"
 _HIGH, _LOW, _NEUTRAL = Polarity.HIGH_IS_BAD, Polarity.LOW_IS_BAD, Polarity.NEUTRAL
 _INDEX = ("capacity_mode", "cloud", "index_name", "region")
-_COUNTED = ("capacity_mode", "cloud", "index_name", "instance", "region")
+# Pinecone calls a server of its own `instance`, which is the label of the target: Prometheus would store it like this.
+_COUNTED = ("capacity_mode", "cloud", "exported_instance", "index_name", "region")
 _METRICS = "the option project_id, and a plan with the metrics endpoint (Builder, Standard, Enterprise)"
 _DEDICATED = "an index with dedicated read nodes, or of pods"
 
@@ -127,8 +128,9 @@ SYSTEM = System(
     ),
 )
 
-_QUERIES_RATE = q.sum_by(q.rate(PINECONE_DB_OP_QUERY_COUNT, "15m"), "index_name")
-_UPSERTS_RATE = q.sum_by(q.rate(PINECONE_DB_OP_UPSERT_COUNT, "15m"), "index_name")
+_OF = ("job", "instance", "index_name")
+_QUERIES_RATE = q.sum_by(q.rate(PINECONE_DB_OP_QUERY_COUNT, "15m"), *_OF)
+_UPSERTS_RATE = q.sum_by(q.rate(PINECONE_DB_OP_UPSERT_COUNT, "15m"), *_OF)
 
 QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(key="pinecone.up", title="Whether the API answers", query=q.min_by(PINECONE_UP, "job", "instance")),
@@ -150,27 +152,25 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="pinecone.index_ready",
         title="Whether an index answers requests",
-        query=q.min_by(PINECONE_INDEX_READY, "index_name"),
+        query=q.min_by(PINECONE_INDEX_READY, *_OF),
     ),
-    NamedQuery(
-        key="pinecone.records", title="Records of an index", query=q.max_by(PINECONE_DB_RECORD_TOTAL, "index_name")
-    ),
+    NamedQuery(key="pinecone.records", title="Records of an index", query=q.max_by(PINECONE_DB_RECORD_TOTAL, *_OF)),
     NamedQuery(
         key="pinecone.fullness",
         title="Share of an index's room in use",
-        query=q.max_by(PINECONE_DB_INDEX_FULLNESS, "index_name"),
+        query=q.max_by(PINECONE_DB_INDEX_FULLNESS, *_OF),
     ),
     NamedQuery(
         key="pinecone.storage_bytes",
         title="Size of an index",
-        query=q.max_by(PINECONE_DB_STORAGE_SIZE_BYTES, "index_name"),
+        query=q.max_by(PINECONE_DB_STORAGE_SIZE_BYTES, *_OF),
     ),
     NamedQuery(key="pinecone.query_rate", title="Queries per second", query=_QUERIES_RATE),
     NamedQuery(
         key="pinecone.query_seconds",
         title="Mean duration of a query",
         query=q.convert(
-            q.ratio(q.sum_by(q.rate(PINECONE_DB_OP_QUERY_DURATION_SUM, "15m"), "index_name"), _QUERIES_RATE > 0),
+            q.ratio(q.sum_by(q.rate(PINECONE_DB_OP_QUERY_DURATION_SUM, "15m"), *_OF), _QUERIES_RATE > 0),
             SECONDS,
         ),
     ),
@@ -179,28 +179,28 @@ QUERIES: tuple[NamedQuery, ...] = (
         key="pinecone.upsert_seconds",
         title="Mean duration of an upsert",
         query=q.convert(
-            q.ratio(q.sum_by(q.rate(PINECONE_DB_OP_UPSERT_DURATION_SUM, "15m"), "index_name"), _UPSERTS_RATE > 0),
+            q.ratio(q.sum_by(q.rate(PINECONE_DB_OP_UPSERT_DURATION_SUM, "15m"), *_OF), _UPSERTS_RATE > 0),
             SECONDS,
         ),
     ),
     NamedQuery(
         key="pinecone.read_units_rate",
         title="Read units per second",
-        query=q.sum_by(q.rate(PINECONE_DB_READ_UNIT_COUNT, "15m"), "index_name"),
+        query=q.sum_by(q.rate(PINECONE_DB_READ_UNIT_COUNT, "15m"), *_OF),
     ),
     NamedQuery(
         key="pinecone.write_units_rate",
         title="Write units per second",
-        query=q.sum_by(q.rate(PINECONE_DB_WRITE_UNIT_COUNT, "15m"), "index_name"),
+        query=q.sum_by(q.rate(PINECONE_DB_WRITE_UNIT_COUNT, "15m"), *_OF),
     ),
     NamedQuery(
         key="pinecone.backup_failures",
         title="Scheduled backups that failed within a day",
-        query=q.sum_by(q.increase(PINECONE_DB_SCHEDULED_BACKUP_FAILURE_TOTAL, "1d"), "index_name"),
+        query=q.sum_by(q.increase(PINECONE_DB_SCHEDULED_BACKUP_FAILURE_TOTAL, "1d"), *_OF),
     ),
     NamedQuery(
         key="pinecone.read_node_percent",
         title="Processor use of dedicated read nodes",
-        query=q.max_by(PINECONE_DB_DRN_CPU_USAGE_PERCENT, "index_name"),
+        query=q.max_by(PINECONE_DB_DRN_CPU_USAGE_PERCENT, *_OF),
     ),
 )

@@ -145,11 +145,11 @@ QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(
         key="redis.sentinel_quorum",
         title="Whether enough Sentinels are there for a failover",
-        query=q.min_by(m.REDIS_SENTINEL_MASTER_CKQUORUM_STATUS, "master_name"),
+        query=q.min_by(m.REDIS_SENTINEL_MASTER_CKQUORUM_STATUS, "job", "master_name"),
     ),
     NamedQuery(
         key="redis.sentinel_master_ok",
         title="Whether Sentinels take a master for healthy",
-        query=q.min_by(m.REDIS_SENTINEL_MASTER_STATUS, "master_name"),
+        query=q.min_by(m.REDIS_SENTINEL_MASTER_STATUS, "job", "master_name"),
     ),
 )

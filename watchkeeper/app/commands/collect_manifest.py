@@ -15,12 +15,14 @@ from watchkeeper.yaml import read_documents
 
 __all__ = ["lint_command", "manifest_command"]
 
-_FORMS = ("native-sidecar", "deployment", "compose", "systemd", "prometheus", "helm", "kustomize")
+_NAMES = package("collectors.forms")
 
 
 @click.command("manifest")
 @click.option("--for", "system", metavar="SYSTEM", required=True, help="What is observed: postgresql, redis, …")
-@click.option("--as", "form", type=click.Choice(_FORMS), default="native-sidecar", show_default=True, help="The form.")
+@click.option(
+    "--as", "form", type=click.Choice(_NAMES.FORMS), default=_NAMES.FORMS[0], show_default=True, help="The form."
+)
 @click.option("--url", default="", help="Address of the target (default: the usual port, beside it or by its name).")
 @click.option("--name", default="", help="Name of the target (default: the system's).")
 @click.option("--namespace", "-n", default="", help="Kubernetes namespace.")
@@ -28,9 +30,7 @@ _FORMS = ("native-sidecar", "deployment", "compose", "systemd", "prometheus", "h
 @click.option("--into", metavar="FILE", help="A workload's manifest: print it with the sidecar added.")
 @click.option("--secret", default="", help="Secret with the key `password` (default: watchkeeper-NAME).")
 @click.option("--image", default="", help="Image (default: watchkeeper:VERSION, which the Dockerfile makes).")
-@click.option(
-    "--discovery", type=click.Choice(("podmonitor", "annotations", "none")), default="podmonitor", show_default=True
-)
+@click.option("--discovery", type=click.Choice(_NAMES.DISCOVERIES), default=_NAMES.DISCOVERIES[0], show_default=True)
 @click.option("--address", default="", metavar="HOST:PORT", help="Where the sidecar listens, for --as prometheus.")
 @click.option("--out", metavar="DIR", help="Directory for --as helm and --as kustomize.")
 def manifest_command(**options: Any) -> int:
@@ -54,8 +54,7 @@ def manifest_command(**options: Any) -> int:
     image = {"image": options["image"]} if options["image"] else {}
     plan = deploy.plan_for(
         options["system"],
-        beside=form not in {"deployment", "helm"},
-        form=form,
+        form,
         name=options["name"],
         url=options["url"],
         secret=options["secret"],
@@ -64,9 +63,9 @@ def manifest_command(**options: Any) -> int:
         **image,
     )
     if form in {"helm", "kustomize"}:
-        return _write(deploy.files(plan, form), options["out"])
+        return _write(deploy.files(plan), options["out"])
     workload = _workload(options["into"], options["workload"])
-    click.echo(deploy.manifest(plan, form, workload=workload, address=options["address"]), nl=False)
+    click.echo(deploy.manifest(plan, workload=workload, address=options["address"]), nl=False)
     return 0
 
 
