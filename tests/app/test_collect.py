@@ -193,10 +193,10 @@ def test_a_part_that_failed_is_told(settings: Path, words: tuple[str, ...]) -> N
 
 def test_an_error_names_its_target_once(settings: Path) -> None:
     settings.write_text("targets:\n  - {name: p, system: probes, url: 'tcp://127.0.0.1:1', options: {expect: '['}}\n")
-    with pytest.raises(TargetError, match=r"^target p: option expect"):
+    with pytest.raises(SettingsError, match=r"^target p: option expect"):
         _run("test", "p", "--config", str(settings))
     settings.write_text("targets:\n  - {name: r, system: redis, url: 'redis://h', options: {check_keys: 7}}\n")
-    with pytest.raises(TargetError, match=r"^target r: option check_keys"):
+    with pytest.raises(SettingsError, match=r"^target r: option check_keys"):
         _run("test", "r", "--config", str(settings))
 
 
