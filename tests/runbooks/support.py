@@ -123,6 +123,10 @@ def resolved(delivery: Delivery, at: float = 1_800_000_100.0) -> Delivery:
     return replace(delivery, status="resolved", ends_at=at)
 
 
+OPENED: list[Journal] = []
+"""Journals that a test opened; they are closed when it is over."""
+
+
 def new_engine(
     directory: Path,
     *documents: Document,
@@ -136,6 +140,7 @@ def new_engine(
     library = Library({one.key: one for one in documents})
     made = Context(store=store or FixedStore(), lookup=lookup, clock=ticks, **context)
     journal = Journal(directory / "journal.db", clock=ticks)
+    OPENED.append(journal)
     return Engine(journal, library, made, clock=ticks, settings=settings or EngineSettings(tick=0.02))
 
 
