@@ -1,0 +1,234 @@
+"""The ensemble: how surprising each value is, by several views of it, each measured by the series' own past.
+
+Eight channels look at a value: against the same time on the days before (as it is, and the mean of the last two dozen),
+outside of what those days held (likewise), beyond anything seen so far and in the past three days, by its step from the
+value before, and by how restless the last three dozen are. Each is calibrated by `records`, so that all speak decades
+of rarity, and their mean with equal weights is the surprise: weights that are fitted to one set of series do worse on
+the next. An onset is a surprise above all that came shortly before; what goes on is told once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.ensemble.days import Days
+from detectors.ensemble.records import LARGEST, Records
+from detectors.ensemble.windows import Extremes, Snapshots, Trailing
+
+__all__ = ["CHANNELS", "LARGEST", "Ensemble", "Surprise"]
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+DAY = 86_400.0
+
+CHANNELS = (
+    "time of day",
+    "time of day, lasting",
+    "daily range",
+    "daily range, lasting",
+    "all-time range",
+    "three-day range",
+    "step",
+    "restlessness",
+)
+"""What each channel compares the value with, in the order of `Surprise.channels`."""
+
+# The sides of each channel, upward first; a channel without directions has one side.
+_SIDES = ((0, 1), (2, 3), (4, 5), (6,), (7, 8), (9, 10), (11, 12), (13, 14))
+_FIRST, _SECOND = [sides[0] for sides in _SIDES], [sides[-1] for sides in _SIDES]
+_COUNT = 15
+_LARGE = 1e30
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The one set of numbers of the ensemble, the same for every series.
+
+    `days`: periods that "usual" is a median of. `slots`: at most so many in a period. `lasting`, `restless`: ticks of
+    the means and of the deviation. `recent`: periods of the shorter range. `horizon`: periods until a record is
+    forgotten, at least `horizon_ticks`. `minimum`: values before anything is said. `onset`: by what factor a surprise
+    must exceed those of before, which fade by e in `fade` periods.
+    """
+
+    days: int = 7
+    slots: int = 96
+    lasting: int = 24
+    restless: int = 36
+    recent: int = 3
+    horizon: float = 112.0
+    horizon_ticks: int = 4096
+    minimum: int = 30
+    onset: float = 1.1
+    fade: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """The judgement of one tick.
+
+    `score` (S,) is the mean of `channels` (C, S), in decades from 0 to LARGEST; `onset` (S,) says that it is above all
+    that came shortly before; `upward` (C, S) whether a channel's surprise lies above what it compares with. `lower` and
+    `upper` (S,) are where values lie but for the rarest: the range of the same time on the days before, and what is
+    seen beyond it now and then; in the first period, the range of it so far. NaN while nothing is known.
+    """
+
+    at: float
+    score: Singles
+    onset: Bools
+    channels: Singles
+    upward: Bools
+    lower: Floats
+    upper: Floats
+
+
+class Ensemble:
+    """The state of all channels over S series, in arrays whose last axis is the series.
+
+    `step` is the spacing of ticks and `period` the season that is compared with, in seconds. All of a tick's work is
+    over arrays; a series costs about 12 KB. A value that is NaN or infinite is a gap.
+    """
+
+    def __init__(self, series: int, *, step: float, period: float = DAY, tuning: Tuning | None = None) -> None:
+        t = self.tuning = tuning or Tuning()
+        self.step, self.period = step, period
+        ticks = max(1, round(period / step))
+        # Coarse data have few values a day; a range of three days of it would be a range of nothing.
+        ticks = max(24, ticks)
+        self._ticks = ticks
+        self._fade = math.exp(-1.0 / (t.fade * ticks))
+        self._slow = 1.0 / ticks
+        slots = max(1, min(t.slots, round(period / step)))
+        self.days = Days(t.days, period=period, slots=slots, series=series)
+        self.residuals = Trailing(t.lasting, series, least=8)
+        self.excesses = Trailing(t.lasting, series, least=8)
+        self.values = Trailing(t.restless, series, least=3)
+        self.recent = Extremes(24, t.recent * ticks // 24, series)
+        self.unrest = Snapshots(24, ticks // 24, series)
+        self.records = Records(
+            _COUNT, series, horizon=max(t.horizon_ticks, round(t.horizon * ticks)), minimum=t.minimum
+        )
+        self.highest = np.full(series, -np.inf)
+        self.lowest = np.full(series, np.inf)
+        self.last = np.full(series, np.nan)
+        self.swing = np.full(series, np.nan)
+        self.centre = np.full(series, np.nan)
+        self.peak = np.zeros(series)
+        self.ticked = np.zeros(series)
+
+    _ROWS = ("highest", "lowest", "last", "swing", "centre", "peak", "ticked")
+    _PARTS = ("days", "residuals", "excesses", "values", "recent", "unrest", "records")
+
+    @property
+    def series(self) -> int:
+        """How many series it holds."""
+        return int(self.highest.shape[-1])
+
+    def arrays(self) -> dict[str, NDArray[np.floating]]:
+        """The whole state by name; the last axis of each array is the series."""
+        state: dict[str, NDArray[np.floating]] = {name: getattr(self, name) for name in self._ROWS}
+        for part in self._PARTS:
+            state |= {f"{part}.{name}": array for name, array in getattr(self, part).arrays().items()}
+        return state
+
+    def put(self, name: str, array: NDArray[np.floating]) -> None:
+        """Set one array of the state by the name that `arrays` gives it."""
+        head, _, rest = name.rpartition(".")
+        if head == "records":
+            self.records.put(rest, array)
+        else:
+            setattr(getattr(self, head) if head else self, rest, array)
+
+    def rearrange(self, columns: Sequence[int]) -> None:
+        """Reorder, drop and add series: column i becomes the old `columns[i]`, -1 a series about which nothing is
+        known.
+        """
+        fresh = Ensemble(1, step=self.step, period=self.period, tuning=self.tuning)
+        take = np.asarray(columns, dtype=np.intp)
+        if self.series:
+            fresh.days.slot[:], fresh.ticked[:] = self.days.slot[0], self.ticked[0]
+        for (name, mine), other in zip(self.arrays().items(), fresh.arrays().values(), strict=True):
+            self.put(name, np.ascontiguousarray(np.concatenate([mine, other], axis=-1)[..., take]))
+
+    # -- one tick --
+
+    def tick(self, at: float, values: Floats, present: Bools | None = None) -> Surprise:
+        """Judge the values (S,) of time `at`, then learn from them."""
+        v = np.asarray(values, dtype=np.float64)
+        ok = np.abs(v) <= _LARGE
+        if present is not None:
+            ok &= present
+        v = np.where(ok, v, np.nan)
+        now = int(self.ticked[0]) if self.series else 0
+        self.days.enter(at)
+        lower, upper = self._band()
+        magnitudes = self._magnitudes(now, v)
+        magnitudes[:, ~ok] = np.nan
+        width = self.highest - self.lowest
+        floor = np.where(np.isfinite(width), 1e-3 * width + 1e-9 * np.abs(self.centre) + 1e-30, 1e-30)
+        floors = np.empty_like(magnitudes)
+        floors[:] = floor
+        floors[7:11], floors[13:15] = 1e-3, 1e-2  # these are ratios and logarithms
+        rare = self.records.judge(now, magnitudes, floors)
+        first, second = rare[_FIRST], rare[_SECOND]
+        channels, upward = np.maximum(first, second), first >= second
+        score = channels.mean(axis=0)
+        onset = ok & (score > self.tuning.onset * self.peak)
+        self.peak = np.maximum(self.peak * self._fade, score)
+        self._learn(now, v, ok)
+        return Surprise(at, score, onset, channels, upward, lower, upper)
+
+    def _band(self) -> tuple[Floats, Floats]:
+        days, beyond = self.days, np.maximum(self.records.lowest[[4, 5]], 0.0)
+        upper = np.where(np.isnan(days.usual_high), self.recent.most, days.usual_high + beyond[0])
+        lower = np.where(np.isnan(days.usual_low), self.recent.least, days.usual_low - beyond[1])
+        return np.where(np.isfinite(lower), lower, np.nan), np.where(np.isfinite(upper), upper, np.nan)
+
+    def _magnitudes(self, now: int, v: Floats) -> Singles:
+        """What each side of each channel measures: (sides, S), NaN where nothing is known."""
+        days = self.days
+        residual = v - days.usual
+        above, below = np.maximum(v - days.usual_high, 0.0), np.maximum(days.usual_low - v, 0.0)
+        self.residuals.push(now, residual)
+        self.excesses.push(now, np.maximum(above, below))
+        self.values.push(now, v)
+        lasting = self.residuals.mean()
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            ever = self._beyond(v, self.highest, self.lowest)
+            lately = self._beyond(v, self.recent.most, self.recent.least)
+            unrest = np.log(self.values.deviation() + 1e-3 * np.sqrt(self.swing) + 1e-12)
+            restless = unrest - self.unrest.median
+            step = v - self.last
+            self.unrest.push(now, unrest)
+            found = [residual, -residual, lasting, -lasting, above, below, self.excesses.mean(), *ever, *lately]
+            return np.stack([*found, step, -step, restless, -restless]).astype(np.float32)
+
+    @staticmethod
+    def _beyond(v: Floats, high: Floats, low: Floats) -> tuple[Floats, Floats]:
+        """How far values lie beyond a range, in widths of it, above and below."""
+        width = np.maximum(high - low, 1e-9 * np.maximum(np.abs(high), np.abs(low)) + 1e-12)
+        known = np.isfinite(high)
+        return (
+            np.where(known, np.maximum(v - high, 0.0) / width, np.nan),
+            np.where(known, np.maximum(low - v, 0.0) / width, np.nan),
+        )
+
+    def _learn(self, now: int, v: Floats, ok: Bools) -> None:
+        self.days.learn(v, ok)
+        self.recent.push(now, v, ok)
+        np.copyto(self.highest, np.maximum(self.highest, v), where=ok)
+        np.copyto(self.lowest, np.minimum(self.lowest, v), where=ok)
+        first = ok & np.isnan(self.centre)
+        self.centre = np.where(first, v, self.centre)
+        self.swing = np.where(first, 0.0, self.swing)
+        away = np.where(ok, v - self.centre, 0.0)
+        self.centre = self.centre + self._slow * away
+        self.swing = (1.0 - self._slow * ok) * (self.swing + self._slow * away * away)
+        self.last = np.where(ok, v, self.last)
+        self.ticked += 1.0
