@@ -2,7 +2,7 @@
 #   make test ARGS='tests/test_servers.py -k redis'    PYTHON=/usr/bin/python3.12 make demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check generated generate format bench clean
+.PHONY: help demo test test-all check generated generate format bench bench-detectors clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ DEV := $(VENV)/.ready-to-develop
 ARGS ?=
 
 help: ## List what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(USE) ## Run the whole loop on this machine and print the address (ARGS='--inject token-blowup')
 	@exec $(BIN)/watchkeeper demo $(ARGS)
@@ -51,6 +51,10 @@ format: $(DEV) ## Format the code and mend what the linter can
 bench: $(DEV) ## Measure, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.servers.install
 	@$(BIN)/python -m benchmarks
+
+bench-detectors: $(DEV) ## Score the detectors beside their peers, and write that part of docs/benchmarks.md
+	@$(PIP) install --editable '.[bench]'
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.detectors
 
 clean: ## Remove the environment, the caches and build products
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

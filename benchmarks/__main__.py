@@ -1,15 +1,12 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: `make bench`."""
+"""Runs the benchmarks and writes docs/benchmarks.md, all but the part on detectors: `make bench`."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+from benchmarks.page import PAGE, between, machine, run, today
+
 PARTS = (
     ("Commands", "Wall-clock time of fresh processes.", ["benchmarks.commands"], True),
     (
@@ -28,28 +25,23 @@ PARTS = (
         False,
     ),
     ("Embedded store", "On disk, one process.", ["benchmarks.stores"], False),
-    ("Detector", "Ticks of the seasonal detector over many series.", ["benchmarks.detectors", "--speed"], True),
 )
 
 
 def main() -> None:
     """Run every part in a process of its own and write the page."""
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `make bench` on {datetime.now(UTC).date()}; {machine}. The machine is small and noisy: ratios "
+        f"Written by `make bench` on {today()}; {machine()}. The machine is small and noisy: ratios "
         "within one run mean more than absolute figures.",
         "",
     ]
     for title, text, module, plain in PARTS:
-        print(f"{title} …", file=sys.stderr)
-        done = subprocess.run([sys.executable, "-m", *module], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            sys.exit(f"{' '.join(module)} failed: {done.stderr.strip()}")
-        table = done.stdout.rstrip()
+        table = run(module)
         lines += [f"## {title}", "", f"`python -m {' '.join(module)}`. {text}", ""]
         lines += ["```text", table, "```", ""] if plain else [table, ""]
+    lines += [between(PAGE.read_text(encoding="utf-8")), ""]
     PAGE.write_text("\n".join(lines), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(Path.cwd())}", file=sys.stderr)
 

@@ -19,6 +19,8 @@ BASE = {"click", "msgspec", "prometheus-client", "pyyaml", "urllib3"}
 # What instruments an application of the user's is chosen by that application, and no part of `all`.
 ADAPTERS = {"anthropic", "asgi", "celery", "fastapi", "openai"}
 EXTRAS = ADAPTERS | {
+    "bench",
+    "dask",
     "build",
     "cloud",
     "console",
@@ -88,7 +90,7 @@ def test_every_extra_is_there(metadata: Message) -> None:
 
 
 def test_all_is_every_extra_that_something_uses(metadata: Message) -> None:
-    used = EXTRAS - ADAPTERS - {"all", "dev", "cloud"}
+    used = EXTRAS - ADAPTERS - {"all", "bench", "dask", "dev", "cloud"}
     assert _extra(metadata, "all") == set.union(*(_extra(metadata, name) for name in used))
 
 

@@ -1,0 +1,1 @@
+"""The detector beside its peers: scores, throughput, and the page that says so: `make bench-detectors`."""
