@@ -81,6 +81,23 @@ DETECTORS: tuple[Detector, ...] = (
         "surge of load is none.",
     ),
     Detector(
+        key="agent_platform.tokens_per_task",
+        system="agent_platform",
+        title="Tokens per finished task",
+        query="agent_platform.tokens_per_task",
+        polarity=_HIGH,
+        hold="5m",
+        window="10m",
+        minimum_relative=0.5,
+        minimum_absolute=0.0,
+        severity="info",
+        summary="A task uses {{ $value }} tokens, far more than usual",
+        runbook="agent_platform/token-cost",
+        panel="agent_platform/tokens-per-task",
+        source="Half more than usual, as of the cost of a task. It tells of a model of unknown price, and a longer "
+        "prompt from a dearer model; it calls nobody, because the cost of a task does.",
+    ),
+    Detector(
         key="agent_platform.memory",
         system="agent_platform",
         title="Resident memory",

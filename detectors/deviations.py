@@ -18,8 +18,10 @@ __all__ = ["Deviation", "End"]
 # From this stage on the expectation knows the hour (see STAGES of detectors.seasonal).
 _SEASONAL = 2
 
-End = Literal["back", "adopted", "silent"]
-"""Its values are as expected again; they have lasted for so long that they are now expected; there are none."""
+End = Literal["back", "adopted", "silent", "muted"]
+"""Its values are as expected again; they have lasted for so long that they are now expected; there are none; a
+calendar says that nothing is told of them now.
+"""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,8 @@ class Deviation:
 
     Values are in `unit`; `score` is the highest so far, `worst` the value farthest from its expectation;
     `excess` the sum of observed minus expected over the judged times. While `silent` the series gives no values, so
-    that nobody knows whether it lasts; `ended_by` says why it ended.
+    that nobody knows whether it lasts; `ended_by` says why it ended. `notes` are what calendars say of its time, and
+    `widened` is by what feedback has multiplied the half of the band that it is beyond.
     """
 
     detector: Detector
@@ -52,6 +55,8 @@ class Deviation:
     sent_at: float | None = None
     silent: bool = False
     ended_by: End = "back"
+    notes: tuple[str, ...] = field(default=())
+    widened: float = 1.0
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -103,6 +108,8 @@ class Deviation:
             text += f" The series is silent since {clock_time(self.at, now)}: whether it still deviates is unknown."
         if self.contributors:
             text += f" Most of the change: {', '.join(str(c) for c in self.contributors[:3])}."
+        if self.notes:
+            text += f" Known of that time: {'; '.join(self.notes)}."
         if self.stage < _SEASONAL:
             text += " The detector does not know a full season of this series yet."
         return text
@@ -119,6 +126,9 @@ class Deviation:
                 f"has not come back: it deviates since {since} and was {amount(self.observed, self.unit)} at {last}. "
                 f"It has lasted for so long that this is taken for its new normal: {self.impact}."
             )
+        if self.ended_by == "muted":
+            why = "; ".join(self.notes) or "its time is planned"
+            return f"is no longer told of ({why}); it deviated from {since} to {last}, its last value: {self.impact}."
         return f"is as expected again; it deviated from {since} to {clock_time(ended, now)}: {self.impact}."
 
     def delivery(self, now: float) -> Delivery:

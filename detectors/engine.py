@@ -16,14 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.advice import Advice
 from detectors.contributors import contributors
 from detectors.deviations import Deviation, End
+from detectors.knowledge import Knowledge
 from detectors.seasonal import SeasonalDetector
-from detectors.state import VALUES, restore_state, save_state
+from detectors.state import VALUES, Restored, restore_state, save_state
+from detectors.telling import Edges, Teller
 from detectors.watch import Band, Judgement, Watch
 from watchkeeper.clock import Clock, now
 from watchkeeper.declarations import Detector
-from watchkeeper.deliveries import Delivery, DeliverySink, fingerprint
+from watchkeeper.deliveries import DeliverySink, fingerprint
 from watchkeeper.errors import WatchkeeperError
 from watchkeeper.queries import Query
 from watchkeeper.stores import Sample, Store, Writer
@@ -32,8 +35,6 @@ __all__ = ["DetectionEngine"]
 
 Floats = NDArray[np.float64]
 
-RESEND = 60.0
-"""Seconds between deliveries of a deviation that lasts, divided by the pace: Prometheus' own resend delay."""
 SAVE_EVERY = 60.0
 STOP_SECONDS = 10.0
 """How long `stop` waits for a store that does not answer."""
@@ -47,7 +48,8 @@ class DetectionEngine:
     `lookup` gives the query of a key; `stores` those that detectors read; `writer`, where expectation, band
     and score are written as metrics (see `watchkeeper.systems.detectors`). Durations of detectors on
     metrics are divided by `pace`. With `state_path` a restart goes on where the last run stopped. A
-    detector that fails is logged and tried again at its next step; the others go on.
+    detector that fails is logged and tried again at its next step; the others go on. What moves together is delivered
+    as one: by `edges`, who calls whom. `knowledge` is what calendars and people say.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class DetectionEngine:
         state_path: Path | None = None,
         writer: Writer | None = None,
         history_ticks: int = 20_160,
+        knowledge: Knowledge | None = None,
+        edges: Edges | None = None,
     ) -> None:
-        self._sink = sink
         self._clock = clock
-        self._pace = pace
+        self._knowledge = knowledge
+        self._teller = Teller(sink, pace=pace, knowledge=knowledge, edges=edges)
         self._state_path = state_path
         self._writer = writer
         self._history = history_ticks
@@ -75,9 +79,9 @@ class DetectionEngine:
                 _log.info("%s: no %s here, so it is off", declared.key, declared.reads)
                 continue
             query = lookup(declared.query) if isinstance(declared.query, str) else declared.query
-            self.watches[declared.key] = Watch(declared, query, store, pace=pace)
+            self.watches[declared.key] = Watch(declared, query, store, pace=pace, knowledge=knowledge)
         self._open: dict[str, Deviation] = {}
-        self._ended: dict[str, Deviation] = {}
+        self._over: list[Deviation] = []
         self._latest: dict[str, list[Sample]] = {}
         self._ticking = threading.Lock()
         self._stop = threading.Event()
@@ -95,6 +99,7 @@ class DetectionEngine:
         Delivers nothing. Once `stop` was called it leaves off, and what it has learned is not saved.
         """
         self._learning = True
+        self._refresh(at)
         alike: dict[tuple[float, tuple[float, ...], float], list[tuple[Watch, list[int], Floats]]] = {}
         for watch in self.watches.values():
             if self._stop.is_set():
@@ -109,7 +114,7 @@ class DetectionEngine:
                 # One that was restored begins where it left off, and a new one with all of its history.
                 alike.setdefault((watch.step, watch.seasons, watch.detector.last), []).append((watch, *found))
         for group in alike.values():
-            if not _replay(group, self._stop):
+            if not _replay(group, self._stop, self._knowledge):
                 return
         self._learning = False
 
@@ -117,6 +122,7 @@ class DetectionEngine:
         """Evaluate what is due at a time, write the metrics, deliver deviations that opened, last or ended."""
         with self._ticking:
             samples: list[Sample] = []
+            self._refresh(at)
             for watch in self.watches.values():
                 if self._stop.is_set():
                     break
@@ -128,10 +134,15 @@ class DetectionEngine:
                     self._writer.write(samples)
                 except WatchkeeperError as error:
                     _log.warning("expectations are not written: %s", error)
-            self._deliver(at)
+            over, self._over = self._over, []
+            self._teller.tell(at, self._open, over)
             if self._state_path is not None and not self._stop.is_set() and at - self._saved_at >= SAVE_EVERY:
                 self.save()
                 self._saved_at = at
+
+    def _refresh(self, at: float) -> None:
+        if self._knowledge is not None:
+            self._knowledge.refresh(at, {(name, one.since) for name, one in self._open.items()})
 
     def _evaluate(self, watch: Watch, at: float) -> list[Sample]:
         key = watch.declared.key
@@ -176,11 +187,14 @@ class DetectionEngine:
                 int(tick.stage[c]),
             )
             deviation.silent = tick.at - deviation.at > float(watch.detector.spans.usual_gap[c])
+            deviation.widened = _widened(judgement.advice, c, deviation)
         for name, deviation in list(self._open.items()):
             if deviation.detector.key == watch.declared.key and name not in present:
                 deviation.ended = tick.at
                 deviation.ended_by = _end(watch, judgement, deviation)
-                self._ended[name] = self._open.pop(name)
+                if deviation.ended_by == "muted" and self._knowledge is not None:
+                    deviation.notes = self._knowledge.named(deviation, tick.at, tick.at)
+                self._over.append(self._open.pop(name))
 
     def _new(self, watch: Watch, column: int, since: float, at: float) -> Deviation:
         labels = watch.labels[column]
@@ -191,43 +205,29 @@ class DetectionEngine:
         return found
 
     def _key(self, watch: Watch, column: int) -> str:
-        return fingerprint({**watch.labels[column], "detector": watch.declared.key})
+        return _key(watch.declared.key, watch.labels[column])
 
-    # -- delivery --
-
-    def _deliver(self, at: float) -> None:
-        due = [d for d in self._open.values() if d.sent_at is None or at - d.sent_at >= RESEND / self._pace]
-        # What opened and closed before anybody was told needs no telling.
-        ended = {name: d for name, d in self._ended.items() if d.sent_at is not None}
-        self._ended = ended
-        if not due and not ended:
-            return
-        deliveries: list[Delivery] = [d.delivery(at) for d in (*due, *ended.values())]
-        try:
-            self._sink.deliver(deliveries)
-        except Exception as error:  # noqa: BLE001 - whatever the sink raises, it has not taken them: they are sent again
-            _log.warning("%d deviations not delivered, will be tried again: %s", len(deliveries), error)
-            return
-        for deviation in due:
-            deviation.sent_at = at
-        self._ended = {}
-
-    def _reopen(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        for entry in entries:
+    def _reopen(self, restored: Restored) -> None:
+        for entry in restored.open:
             watch = self.watches[entry["detector"]]
             column = watch.keys.get(fingerprint(entry["labels"]))
-            if column is None:
-                continue
-            labels = watch.labels[column]
-            found = Deviation(
-                watch.declared, labels, watch.unscaled.unit, watch.unscaled.promql(), watch.step, float(entry["since"])
-            )
-            for name in VALUES:
-                setattr(found, name, entry[name])
-            # It was delivered before; at least once more is due soon, which tells the receiver that it
-            # still lasts.
-            found.sent_at = found.at
-            self._open[self._key(watch, column)] = found
+            if column is not None:
+                self._open[self._key(watch, column)] = self._again(entry, watch.labels[column])
+        heads = [self._again(entry, entry["labels"]) for entry in restored.heads]
+        for head, entry in zip(heads, restored.heads, strict=True):
+            head.ended, head.ended_by = entry["ended"], entry["ended_by"]
+        self._teller.restore(restored.groups, self._open, {_key(one.detector.key, one.labels): one for one in heads})
+
+    def _again(self, entry: Mapping[str, Any], labels: Mapping[str, str]) -> Deviation:
+        watch = self.watches[entry["detector"]]
+        found = Deviation(
+            watch.declared, labels, watch.unscaled.unit, watch.unscaled.promql(), watch.step, float(entry["since"])
+        )
+        for name in VALUES:
+            setattr(found, name, entry[name])
+        # It was delivered before.
+        found.sent_at = found.at
+        return found
 
     # -- for others --
 
@@ -264,7 +264,13 @@ class DetectionEngine:
         if self._state_path is None or self._learning:
             return
         try:
-            save_state(self._state_path, list(self.watches.values()), list(self._open.values()))
+            save_state(
+                self._state_path,
+                list(self.watches.values()),
+                list(self._open.values()),
+                heads=list(self._teller.groups.heads().values()),
+                groups=self._teller.groups.state(),
+            )
         except OSError as error:
             _log.warning("%s: state not saved: %s", self._state_path, error)
 
@@ -312,19 +318,36 @@ class DetectionEngine:
                 _log.exception("detection stumbled; it goes on at the next step")
 
 
+def _key(detector: str, labels: Mapping[str, str]) -> str:
+    return fingerprint({**labels, "detector": detector})
+
+
+def _widened(advice: Advice | None, column: int, deviation: Deviation) -> float:
+    """By what feedback has multiplied the half of the band that a deviation is beyond."""
+    if advice is None:
+        return 1.0
+    up = deviation.worst >= deviation.worst_expected
+    return float((advice.wider_up if up else advice.wider_down)[column])
+
+
 def _end(watch: Watch, judgement: Judgement, deviation: Deviation) -> End:
     """Why a deviation that is no longer one has ended, as far as that is known."""
     column = watch.keys.get(fingerprint(deviation.labels))
     if column is None:
         return "silent"
     spans = watch.detector.spans
+    up = deviation.worst >= deviation.worst_expected
+    if judgement.advice is not None and judgement.advice.mutes(column, up=up):
+        return "muted"
     # The former normal is kept for so long after the adoption.
     if spans.former_until[column] - spans.longest > deviation.since:
         return "adopted"
     return "back" if np.isfinite(judgement.observed[column]) else "silent"
 
 
-def _replay(group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Event) -> bool:
+def _replay(
+    group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Event, knowledge: Knowledge | None
+) -> bool:
     """Let watches of one step, season and past learn their histories together, in one pass; False when `stop` was
     set, and nothing is learned.
     """
@@ -337,13 +360,15 @@ def _replay(group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Ev
     for (_, ks, own), start in zip(group, edges, strict=False):
         values[start : start + len(own), np.asarray(ks) - first] = own
     step = group[0][0].step
+    series = [(watch.declared, labels) for watch, _, _ in group for labels in watch.labels]
+    guide = None if knowledge is None else knowledge.guide(series)
     for i in range(values.shape[1]):
         at = (first + i) * step
         if stop.is_set():
             return False
         if at <= whole.last:
             continue
-        tick = whole.tick(at, values[:, i])
+        tick = whole.tick(at, values[:, i], advice=None if guide is None else guide.at(at, whole.spans.since))
         for (watch, _, _), start, end in zip(group, edges, edges[1:], strict=False):
             if values.shape[1] - i <= watch.remembered:
                 with watch.lock:

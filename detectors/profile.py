@@ -62,6 +62,15 @@ class Profile:
         spread = (1 - weight) * self.spread[a] + weight * self.spread[b]
         return usual, spread, np.maximum(seen_a, seen_b).astype(np.float64)
 
+    def expect_each(self, times: Floats) -> tuple[Floats, Floats, Floats]:
+        """The same for series that each are at a time of their own, (S,): few of these differ."""
+        found = np.empty(len(times)), np.empty(len(times)), np.empty(len(times))
+        for at in np.unique(times):
+            which = times == at
+            for into, one in zip(found, self.expect(float(at)), strict=True):
+                into[which] = one[which]
+        return found
+
     def learn(self, at: float, values: Floats, deviation: Floats, clip: Floats, mask: NDArray[np.bool_]) -> None:
         """Move the slot of a time towards `values` (S,) where `mask`; steps are clipped to `clip`,
         `deviation` is |residual| / scale.

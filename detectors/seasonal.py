@@ -22,6 +22,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.advice import Advice
 from detectors.profile import Profile
 from detectors.spans import DEMANDS, Spans
 from detectors.tails import DOWN, UP, Tails
@@ -229,9 +230,9 @@ class SeasonalDetector:
 
     # -- one tick --
 
-    def tick(self, at: float, values: Floats, present: Bools | None = None) -> Tick:
+    def tick(self, at: float, values: Floats, present: Bools | None = None, *, advice: Advice | None = None) -> Tick:
         """Judge the values (S,) of time `at`, then learn from them. NaN, infinity (and what is beyond 1e30)
-        and `present` False are gaps: nothing is learned there.
+        and `present` False are gaps: nothing is learned there. `advice` is what is known beside the past.
         """
         v = np.asarray(values, dtype=np.float64)
         if v.shape != (self.series,):
@@ -245,14 +246,19 @@ class SeasonalDetector:
         v = np.where(ok, v, 0.0)
         self._after_gaps(at)
         known = self.samples > 0
-        guesses, weights, usable = self._experts(at)
+        guesses, weights, usable = self._experts(at, advice)
         experienced = usable[1:].sum(axis=0)
         expected = np.where(known, (weights * guesses).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-300), v)
-        scale = self._scale_now(at, expected)
+        scale = self._scale_now(at, expected, advice)
         residual = np.where(ok, v - expected, 0.0)
         cold = experienced == 0
         wide = np.where(cold, self.tuning.cold_factor, 1.0)
-        self.run = np.where(ok & known, self.run + self.spans.run_gain * (residual / scale - self.run), self.run)
+        judged = ok & known
+        if advice is not None:
+            wide = wide * np.stack([advice.wider_up, advice.wider_down])
+            # What happens while nothing is told must not be half a run when the time is over.
+            judged &= ~(advice.up_muted & advice.down_muted)
+        self.run = np.where(judged, self.run + self.spans.run_gain * (residual / scale - self.run), self.run)
         z = np.stack([self.run, -self.run])
         reach = self.tails.reach(self._limit) * wide
         beyond = z > reach
@@ -263,11 +269,11 @@ class SeasonalDetector:
         ready = ok & (self.samples >= self.minimum)
         score = self._score(v, expected, lower, upper, z / wide, ready)
         high, low = ready & beyond[UP] & (v > upper), ready & beyond[DOWN] & (v < lower)
-        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold)
+        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold, advice)
         self.tails.drop_peaks(self.spans.open > 0)
         if adopted.any():
             self._adopt(at, adopted)
-        self._learn(at, v, guesses, usable, residual, scale, z, ok)
+        self._learn(at, v, guesses, usable, residual, scale, z, ok, advice)
         unknown = ~known
         stage = np.where(self.samples < self.minimum, 0, 1 + np.minimum(experienced, 2 if len(self.seasons) > 1 else 1))
         if len(self.seasons) == 1:
@@ -293,14 +299,14 @@ class SeasonalDetector:
         self.since_gap[long] = 0.0
         self.spans.silent(silent)
 
-    def _experts(self, at: float) -> tuple[Floats, Floats, Bools]:
+    def _experts(self, at: float, advice: Advice | None) -> tuple[Floats, Floats, Bools]:
         """Guesses and weights (experts, S), and which experts know anything about this time."""
         count = len(self.profiles) + 1
         guesses = np.empty((count, self.series))
         usable = np.ones((count, self.series), dtype=bool)
         guesses[0] = self.level
         for k, profile in enumerate(self.profiles, start=1):
-            usual, _, seen = profile.expect(at)
+            usual, _, seen = _expect(profile, at, advice)
             guesses[k] = usual + self.offset[k - 1]
             usable[k] = (seen > 0) & (at - self.born >= 0.95 * profile.season.period)
             # A new expert is believed a little more than those that it replaces, until its own errors are
@@ -313,10 +319,10 @@ class SeasonalDetector:
         weights = np.where(usable, ((best) / (self.error + floor)) ** self.tuning.expert_power, 0.0)
         return guesses, weights, usable
 
-    def _scale_now(self, at: float, expected: Floats) -> Floats:
+    def _scale_now(self, at: float, expected: Floats, advice: Advice | None) -> Floats:
         scale = self.scale
         if self.profiles:
-            _, spread, seen = self.profiles[0].expect(at)
+            _, spread, seen = _expect(self.profiles[0], at, advice)
             believe = seen / (seen + 4.0)
             scale = scale * np.clip(believe * spread + (1.0 - believe), 0.5, 4.0)
         width = np.where(self.samples > 1, self.highest - self.lowest, 0.0)
@@ -362,8 +368,13 @@ class SeasonalDetector:
         scale: Floats,
         z: Floats,
         ok: Bools,
+        advice: Advice | None,
     ) -> None:
         t = self.tuning
+        # A value of which nothing is learned was heard of nevertheless.
+        self.seen_at = np.where(ok, at, self.seen_at)
+        if advice is not None:
+            ok = ok & ~advice.frozen
         learn = ok & (self.spans.open == 0)
         young = self.samples < self.minimum
         clip = np.where(young, np.inf, t.clip * scale)
@@ -390,12 +401,20 @@ class SeasonalDetector:
             self.offset[k] = np.where(learn & usable[k + 1], self.offset[k] + fast * left, self.offset[k])
             taught = learn | ok & (at - self.born < 2.0 * profile.season.period)
             deviation = np.abs(residual) * 1.2533 / np.maximum(self.scale, 1e-12)
-            profile.learn(at, v - self.offset[k], deviation, clip, taught)
+            moved_to = None if advice is None else advice.season_at
+            for when in (at,) if moved_to is None else np.unique(moved_to).tolist():
+                here = taught if moved_to is None else taught & (moved_to == when)
+                profile.learn(when, v - self.offset[k], deviation, clip, here)
         fast = np.maximum(1.0 / (self.since_gap + 1.0), self._level_gain)
         move = np.where(self.since_gap == 0, v - self.level, np.clip(v - self.level, -clip * 2, clip * 2))
         self.level = np.where(learn, self.level + fast * move, self.level)
         self.tails.learn(z, learn & ~young)
         self.born = np.where(ok, np.minimum(self.born, at), self.born)
-        self.seen_at = np.where(ok, at, self.seen_at)
         self.samples = np.where(learn, self.samples + 1.0, self.samples)
         self.since_gap = np.where(learn, self.since_gap + 1.0, self.since_gap)
+
+
+def _expect(profile: Profile, at: float, advice: Advice | None) -> tuple[Floats, Floats, Floats]:
+    """What is usual at a time, or on a day that is like another."""
+    moved_to = None if advice is None else advice.season_at
+    return profile.expect(at) if moved_to is None else profile.expect_each(moved_to)

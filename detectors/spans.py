@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.advice import Advice
 from detectors.tuning import Tuning
 from watchkeeper.signals import Polarity
 
@@ -90,12 +91,24 @@ class Spans:
         return np.asarray(np.maximum(self.minimum_relative * np.abs(expected), self.minimum_absolute))
 
     def follow(
-        self, at: float, expected: Floats, residual: Floats, high: Bools, low: Bools, ok: Bools, cold: Bools
+        self,
+        at: float,
+        expected: Floats,
+        residual: Floats,
+        high: Bools,
+        low: Bools,
+        ok: Bools,
+        cold: Bools,
+        advice: Advice | None = None,
     ) -> Bools:
         """Count what is outside, open and close; the series whose shift is to be adopted now."""
         tuning = self._tuning
         bad = high & self.high_is_bad | low & self.low_is_bad
         harmless = (high | low) & ~bad
+        if advice is not None:
+            self.close((self.open > 0) & np.where(self.shift >= 0, advice.up_muted, advice.down_muted))
+            bad &= ~(high & advice.up_muted | low & advice.down_muted)
+            harmless &= ~advice.frozen
         bad &= np.abs(residual) >= self.demanded(expected)
         self.since[bad & (self.outside == 0)] = at
         counted = np.minimum(np.maximum(self.outside + np.where(bad, 1.0, -1.0), 0.0), self.hold)
@@ -114,8 +127,11 @@ class Spans:
         self.shift += gain * (residual - self.shift)
         self.shift_spread += gain * (np.abs(residual - self.shift) - self.shift_spread)
         patience = np.where(cold, tuning.adopt_cold, tuning.adopt) * self._period
+        if advice is not None:
+            patience = patience * advice.patience
         lasted = now & ok & (at - self.since >= np.maximum(patience, 2 * self.hold * self._step))
-        return lasted | (self.harmless >= max(10.0, tuning.adopt_harmless * self._period / self._step))
+        lasted |= self.harmless >= max(10.0, tuning.adopt_harmless * self._period / self._step)
+        return lasted if advice is None else lasted & ~advice.frozen
 
     def adopt(self, at: float, which: Bools) -> None:
         """End the spans of `which`; for the longest season more the former normal is normal too."""

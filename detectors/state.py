@@ -6,7 +6,8 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from detectors.watch import Watch
 from watchkeeper.deliveries import fingerprint
 from watchkeeper.disk import replacing
 
-__all__ = ["VALUES", "VERSION", "restore_state", "save_state"]
+__all__ = ["VALUES", "VERSION", "Restored", "restore_state", "save_state"]
 
 VERSION = 1
 _HEADER = "header"
@@ -25,12 +26,32 @@ _log = logging.getLogger("watchkeeper.detectors")
 
 VALUES = ("at", "observed", "expected", "lower", "upper", "score", "stage", "excess", "worst", "worst_expected")
 """What is saved of an open deviation besides its labels and since when it lasts."""
+_ENDED = (*VALUES, "ended", "ended_by")
 
 
-def save_state(path: Path, watches: Sequence[Watch], deviations: Sequence[Deviation]) -> None:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was open: the deviations, the leaders of groups that have ended before their groups, and the groups.
+
+    A state that was saved before there were groups has none.
+    """
+
+    open: Sequence[Mapping[str, Any]] = field(default=())
+    heads: Sequence[Mapping[str, Any]] = field(default=())
+    groups: Sequence[Mapping[str, Any]] = field(default=())
+
+
+def save_state(
+    path: Path,
+    watches: Sequence[Watch],
+    deviations: Sequence[Deviation],
+    *,
+    heads: Sequence[Deviation] = (),
+    groups: Sequence[Mapping[str, Any]] = (),
+) -> None:
     """Write the state in the place of the old one; a crash leaves one of them whole. Raises OSError."""
     arrays: dict[str, Any] = {}
-    header: dict[str, Any] = {"version": VERSION, "watches": [], "open": []}
+    header: dict[str, Any] = {"version": VERSION, "watches": [], "groups": list(groups)}
     for number, watch in enumerate(watches):
         with watch.lock:
             header["watches"].append(
@@ -38,9 +59,8 @@ def save_state(path: Path, watches: Sequence[Watch], deviations: Sequence[Deviat
             )
             for name, array in watch.detector.arrays().items():
                 arrays[f"{number}/{name}"] = array.copy()
-    for deviation in deviations:
-        values = {name: getattr(deviation, name) for name in ("since", *VALUES)}
-        header["open"].append({"detector": deviation.detector.key, "labels": dict(deviation.labels), **values})
+    header["open"] = [_plain(deviation, VALUES) for deviation in deviations]
+    header["heads"] = [_plain(deviation, _ENDED) for deviation in heads]
     arrays[_HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -49,29 +69,37 @@ def save_state(path: Path, watches: Sequence[Watch], deviations: Sequence[Deviat
         file.write(buffer.getvalue())
 
 
-def restore_state(path: Path, watches: Sequence[Watch]) -> list[dict[str, Any]]:
-    """Put a saved state back into the detectors whose shape is still the same; the deviations that were open.
+def _plain(deviation: Deviation, names: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(deviation, name) for name in ("since", *names)}
+    return {"detector": deviation.detector.key, "labels": dict(deviation.labels), **values}
+
+
+def restore_state(path: Path, watches: Sequence[Watch]) -> Restored:
+    """Put a saved state back into the detectors whose shape is still the same; what was open.
 
     A file that is missing, cut short or of another version is logged in one line, and everything begins anew.
     """
     if not path.exists():
-        return []
+        return Restored()
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             header = json.loads(bytes(file[_HEADER]))
             if header["version"] != VERSION:
                 _log.warning("%s: state of version %s, expected %d: learning anew", path, header["version"], VERSION)
-                return []
+                return Restored()
             saved = {entry["shape"]: (number, entry) for number, entry in enumerate(header["watches"])}
             restored = set()
             for watch in watches:
                 number, entry = saved.get(watch.shape, (-1, None))
                 if entry is not None and entry["place"] is not None and _fill(watch, number, entry, file):
                     restored.add(watch.declared.key)
-            return [entry for entry in header["open"] if entry["detector"] in restored]
+            found, heads = (
+                [entry for entry in header.get(name, ()) if entry["detector"] in restored] for name in ("open", "heads")
+            )
+            return Restored(found, heads, header.get("groups", ()))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s: not a state file that can be read (%s): learning anew", path, error)
-        return []
+        return Restored()
 
 
 def _fill(watch: Watch, number: int, entry: dict[str, Any], file: Any) -> bool:

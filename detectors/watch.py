@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.advice import Advice
+from detectors.knowledge import Guide, Knowledge
 from detectors.seasonal import SeasonalDetector, Tick
 from watchkeeper.declarations import Detector
 from watchkeeper.deliveries import fingerprint
@@ -43,17 +45,19 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The tick of one time with the observed values (S,) that it judged."""
+    """The tick of one time with the observed values (S,) that it judged, and what was known beside the past."""
 
     tick: Tick
     observed: Floats
+    advice: Advice | None = None
 
 
 class Watch:
     """A detector declaration bound to a query and a store, at a pace.
 
     Times are whole multiples of the step. `advance` judges everything between its place and a time, in one
-    range query. Beyond `most_series` further series are left alone, and that is logged once.
+    range query. Beyond `most_series` further series are left alone, and that is logged once. `knowledge` is what
+    calendars and people say.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Watch:
         pace: float,
         most_series: int = 5_000,
         remember: int = 1_440,
+        knowledge: Knowledge | None = None,
     ) -> None:
         # Bills come by the calendar, whatever the pace of the rest.
         pace = 1.0 if detector.reads == "bills" else pace
@@ -82,6 +87,9 @@ class Watch:
         self.keys: dict[str, int] = {}
         self.detector = self._new()
         self.lock = threading.RLock()
+        self._knowledge = knowledge
+        self._guide: Guide | None = None
+        self._guided: int | None = None
         self._most = most_series
         self._full = False
         self._ring = np.full((5, remember, 0), np.nan, np.float32)
@@ -134,11 +142,20 @@ class Watch:
         judged: list[Judgement] = []
         with self.lock:
             for i, k in enumerate(ks):
-                tick = self.detector.tick(k * self.step, values[:, i])
+                advice = self._advice(k * self.step)
+                tick = self.detector.tick(k * self.step, values[:, i], advice=advice)
                 self.remember(tick, values[:, i])
                 if judge_all or i == len(ks) - 1:
-                    judged.append(Judgement(tick, values[:, i]))
+                    judged.append(Judgement(tick, values[:, i], advice))
         return judged
+
+    def _advice(self, at: float) -> Advice | None:
+        if self._knowledge is None:
+            return None
+        if self._guided != self._knowledge.version:
+            self._guide = self._knowledge.guide([(self.declared, labels) for labels in self.labels])
+            self._guided = self._knowledge.version
+        return None if self._guide is None else self._guide.at(at, self.detector.spans.since)
 
     def read(self, at: float, *, most_ticks: int, leave: int = 0) -> tuple[list[int], Floats] | None:
         """The steps between its place and `at` with their values (S, T), NaN where missing, from the first
@@ -191,6 +208,7 @@ class Watch:
         self.detector.rearrange(columns)
         self.labels = [*(self.labels[c] for c in keep), *added]
         self.keys = {fingerprint(labels): i for i, labels in enumerate(self.labels)}
+        self._guided = None
         fresh = np.full((*self._ring.shape[:2], len(added)), np.nan, np.float32)
         self._ring = np.concatenate([self._ring[:, :, list(keep)], fresh], axis=2)
 

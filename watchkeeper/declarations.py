@@ -215,8 +215,8 @@ class Detector:
     `step` is the spacing of the samples it sees; `seasons` the periods it may learn, as duration texts; `polarity`
     the direction that counts. A deviation must exceed the band and differ from the expectation by
     `minimum_relative` (a share of it) and `minimum_absolute` (in the unit of the query), for `hold`. `window` is
-    the range of rates in the query where it has none of its own. `reads` says whether it watches the metrics store
-    or the bills.
+    the range of rates in the query where it has none of its own. `reads` says whether it watches the metrics store,
+    the bills, or the logs and traces of Elasticsearch.
     """
 
     key: str
@@ -236,7 +236,7 @@ class Detector:
     panel: str
     source: str
     owner: str = "platform"
-    reads: Literal["metrics", "bills"] = "metrics"
+    reads: Literal["metrics", "bills", "logs"] = "metrics"
 
     def __post_init__(self) -> None:
         for text in (self.step, self.hold, self.window, *self.seasons):

@@ -89,7 +89,8 @@ class Poster:
     """Posts to one URL; used by one thread, aborted by another.
 
     `headers` gives the headers that hold secrets and is called for each request, so that a rotated one is picked up.
-    User and password of the URL are sent as basic authentication. `timeout` is in seconds, for a request as a whole.
+    User and password of the URL are sent as basic authentication. `timeout` is in seconds, for a request as a whole;
+    of an answer `limit` bytes are read.
     """
 
     def __init__(
@@ -99,8 +100,10 @@ class Poster:
         headers: Callable[[], Mapping[str, str]] = dict,
         ca_file: str = "",
         timeout: float = 10.0,
+        limit: int = _LIMIT_BYTES,
     ) -> None:
         self._url = urlsplit(url)
+        self._limit = limit
         self._headers = headers
         self._timeout = timeout
         self._connection = Connection(self._url, lambda: client_context(ca_file))
@@ -163,7 +166,7 @@ class Poster:
     def _answer(self, body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
         path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
         answer = self._connection.ask("POST", path, body, headers, deadline)
-        read = answer.read(_LIMIT_BYTES)
+        read = answer.read(self._limit)
         if answer.read(1) or answer.will_close:
             self.close()  # what is left would be taken for the next answer
         found = {name.lower(): value for name, value in answer.getheaders()}

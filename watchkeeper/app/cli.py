@@ -15,13 +15,17 @@ from watchkeeper.errors import WatchkeeperError
 __all__ = ["ABOUT", "COMMANDS", "EXIT_CODES", "main"]
 
 COMMANDS = {
+    "backtest": "Replay history through fresh detectors: what would have been told.",
     "build": "Write dashboards, alert rules, their tests and Alertmanager's configuration.",
     "check": "Prove that the catalogue is closed: every reference resolves.",
     "collect": "Read targets and expose their signals on /metrics.",
     "compare": "Two cohorts signal by signal: better, worse, same, or not enough data.",
     "config": "Check, show or write the settings.",
     "cost": "Add up FOCUS bills by service, account or tag.",
+    "detect": "Find what deviates: in the store, once or until stopped, or in a CSV file.",
     "demo": "The whole loop on this machine, with faults to inject.",
+    "explain": "What a detector expected of a series, what was seen, how rare it is, what to do.",
+    "feedback": "Say of a deviation whether it was one: true, false or planned.",
     "forecast": "When a disk, a quota or a budget will be full.",
     "init": "Write a first watchkeeper.yaml here.",
     "rootcause": "Rank what may be the cause of an alarm, from the signals of all components.",
@@ -101,6 +105,7 @@ _EXTRAS = {
     "scipy": "detect",
     "sklearn": "detect",
     "joblib": "detect",
+    "holidays": "detect",
     "starlette": "console",
     "uvicorn": "console",
     "jinja2": "console",
@@ -109,6 +114,7 @@ _EXTRAS = {
     "mdit_py_plugins": "console",
     "rich": "console",
     "duckdb": "cost",
+    "elasticsearch": "elasticsearch",
     "psycopg": "postgresql",
     "redis": "redis",
     "opentelemetry": "otel",
@@ -117,9 +123,12 @@ _EXTRAS = {
 
 # All that a command needs: who installs what one module is missing for would be asked for the next one.
 _NEEDS = {
+    "backtest": ("console", "detect"),
     "build": ("build", "console"),
     "check": ("build", "console"),
     "demo": ("all",),
+    "detect": ("console", "detect"),
+    "explain": ("console", "detect"),
     "rootcause": ("console", "detect"),
     "serve": ("console", "detect"),
     "up": ("console", "detect"),

@@ -54,19 +54,22 @@ class Everything:
     findings: Sequence[Finding]
 
 
-def load_everything(settings: Settings) -> Everything:
-    """Load definitions and runbooks; what cannot be loaded becomes a finding and the rest goes on."""
+def load_everything(settings: Settings, *, runbooks: bool = True) -> Everything:
+    """Load definitions and runbooks; what cannot be loaded becomes a finding and the rest goes on.
+
+    Without `runbooks` the library is empty, which is half the time: for commands that answer at once and open none.
+    """
     # Not at the top: the sidecar and `config` have no need of the catalogue, which takes longest to import.
     from watchkeeper.catalogue import Catalogue
     from watchkeeper.loading import load_definitions
 
-    library = load_library(settings)
+    library = load_library(settings) if runbooks else {}
     loaded = load_definitions(
         directory=Path(settings.definitions) if settings.definitions else None,
         runbooks=tuple(library.values()),
         target_labels=settings.target_labels,
     )
-    problems = [_document_finding(problem) for problem in library.problems]
+    problems = [_document_finding(problem) for problem in getattr(library, "problems", ())]
     catalogue = Catalogue.of(loaded.definitions).with_settings(settings)
     return Everything(settings, loaded.definitions, catalogue, library, (*loaded.findings, *problems))
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from watchkeeper.app.charts import Charts
+from watchkeeper.app.detecting import detection_engine, watched_only
 from watchkeeper.app.load import Everything, package
 from watchkeeper.app.store_probe import StoreProbe
 from watchkeeper.app.telemetry import Telemetry
-from watchkeeper.catalogue import Catalogue
 from watchkeeper.clock import Clock, now
 from watchkeeper.deliveries import DeliverySink
 from watchkeeper.errors import SettingsError, StoreError
@@ -29,6 +29,7 @@ from watchkeeper.traces.store import FILE, TraceStore
 __all__ = ["Extras", "Loop"]
 
 _log = logging.getLogger("watchkeeper.app")
+_CALLS_SECONDS = 3_600.0
 # Named queries that the console draws as small lines while all is well, where their system is watched.
 _TRENDS = (
     ("agent_platform.queue_out_rate", "Tasks done"),
@@ -62,7 +63,7 @@ class Loop:
         self, everything: Everything, *, evaluate: bool = True, listen: str | None = None, extras: Extras | None = None
     ) -> None:
         self.settings: Settings = everything.settings
-        self.catalogue = _watched_only(everything.catalogue, self.settings, evaluate)
+        self.catalogue = watched_only(everything.catalogue, self.settings, evaluate)
         self._extras = extras or Extras()
         self._evaluate = evaluate
         self._closers: list[Any] = []
@@ -263,17 +264,24 @@ class Loop:
         stores: dict[str, Store] = {"metrics": self.store}
         if self.bills is not None:
             stores["bills"] = self.bills
-        engine = package("detectors.engine").DetectionEngine(
-            tuple(self.catalogue.detectors.values()),
-            lambda key: self.catalogue.queries[key].query,
+        engine = detection_engine(
+            self.catalogue,
+            self.settings,
             stores,
             self._deviation_sink(),
-            pace=self.settings.pace,
             clock=self._extras.clock,
             state_path=self.directory / "detectors.state",
             writer=self.writer,
+            edges=None if self.traces is None else self._calls,
         )
         return self._add(engine)
+
+    def _calls(self) -> Sequence[tuple[str, str]]:
+        """Who called whom in the last hour, by the traces."""
+        if self.traces is None:
+            return ()
+        at = self._extras.clock()
+        return [(edge.client, edge.server) for edge in self.traces.edges(at - _CALLS_SECONDS, at)]
 
     def _deviation_sink(self) -> DeliverySink:
         """Deviations take Alertmanager's way where there is one, so that routing, silences and inhibition hold for
@@ -361,24 +369,6 @@ class Loop:
         late = self._extras.clock() - self.evaluator.last
         limit = max(60.0, 10 * float(self.settings.evaluation_interval))
         return None if late < limit else f"no evaluation for {late:.0f} s"
-
-
-def _watched_only(catalogue: Catalogue, settings: Settings, evaluate: bool) -> Catalogue:
-    """The catalogue with the alerts, SLOs and detectors of systems that are watched here.
-
-    The others have no signals, and what fires on the absence of one would fire for each of them. Beside a
-    Prometheus all may have some; only the bills are ours to read.
-    """
-    watched = {target.system for target in settings.targets} | {"watchkeeper", "detectors"}
-    if not evaluate:
-        watched |= catalogue.systems.keys()
-    watched = watched | {"bills"} if settings.bills else watched - {"bills"}
-    return replace(
-        catalogue,
-        alerts={name: alert for name, alert in catalogue.alerts.items() if alert.system in watched},
-        slos={name: slo for name, slo in catalogue.slos.items() if slo.system in watched},
-        detectors={key: detector for key, detector in catalogue.detectors.items() if detector.system in watched},
-    )
 
 
 def _make_directory(path: Path) -> None:

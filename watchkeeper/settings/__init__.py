@@ -6,10 +6,13 @@ with a unit (`15s`) and are seconds here. Secrets stand in files or the environm
 
 from __future__ import annotations
 
+from watchkeeper.settings.calendars import CalendarSettings, Holidays, Maintenance, Planned
 from watchkeeper.settings.parts import (
     AlertmanagerSettings,
     AlertOverride,
+    DaskTls,
     DetectorOverride,
+    DetectSettings,
     Listener,
     Prometheus,
     RunbookSettings,
@@ -32,10 +35,16 @@ __all__ = [
     "Access",
     "AlertOverride",
     "AlertmanagerSettings",
+    "DaskTls",
+    "DetectSettings",
+    "CalendarSettings",
     "DetectorOverride",
+    "Holidays",
     "Listener",
     "LogSettings",
+    "Maintenance",
     "OtlpPush",
+    "Planned",
     "Prometheus",
     "PushSettings",
     "RemoteWrite",

@@ -13,6 +13,8 @@ from watchkeeper.settings.values import Seconds, Secret, check_durations, check_
 __all__ = [
     "AlertOverride",
     "AlertmanagerSettings",
+    "DaskTls",
+    "DetectSettings",
     "DetectorOverride",
     "Listener",
     "Prometheus",
@@ -78,6 +80,33 @@ class DetectorOverride(Override, frozen=True, kw_only=True, forbid_unknown_field
 
     minimum_relative: float | None = None
     minimum_absolute: float | None = None
+
+
+class DaskTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The certificates by which a Dask cluster and who uses it know each other."""
+
+    ca_file: str
+    cert_file: str
+    key_file: str
+
+
+class DetectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where long histories are worked through: `workers` processes here (0: one a core), or the workers of the Dask
+    scheduler at `dask`.
+    """
+
+    workers: int = 0
+    dask: str = ""
+    tls: DaskTls | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ValueError(f"workers is {self.workers}: write 0 for one a core, or how many")
+        scheme, mark, place = self.dask.partition("://")
+        if self.dask and (scheme not in {"tcp", "tls"} or not mark or not place):
+            raise ValueError(f"dask: {self.dask!r} is no scheduler: write tcp://HOST:8786 or tls://HOST:8786")
+        if (scheme == "tls") != (self.tls is not None):
+            raise ValueError("tls goes with a dask address that begins with tls://, and such an address with tls")
 
 
 class RunbookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -33,6 +33,7 @@ _PATHS: tuple[Place, ...] = (
     ("access", "tls", "client_ca_file"),
     ("access", "password", "file"),
     ("access", "bearer", "file"),
+    *(("detect", "tls", name) for name in ("ca_file", "cert_file", "key_file")),
     ("push", "textfile"),
     ("push", "otlp", "headers", "*", "file"),
     *((*place, *path) for place in RECEIVERS for path in (("ca_file",), ("password", "file"), ("bearer", "file"))),

@@ -13,11 +13,13 @@ import msgspec
 
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import DefinitionError, SettingsError
+from watchkeeper.settings.calendars import CalendarSettings, Moment, moment_of
 from watchkeeper.settings.messages import located, shown
 from watchkeeper.settings.parts import (
     AlertmanagerSettings,
     AlertOverride,
     DetectorOverride,
+    DetectSettings,
     Listener,
     RunbookSettings,
     StoreSettings,
@@ -57,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     alerts: dict[str, AlertOverride] = {}
     slos: dict[str, AlertOverride] = {}
     detectors: dict[str, DetectorOverride] = {}
+    calendars: CalendarSettings = CalendarSettings()
+    detect: DetectSettings = DetectSettings()
     runbooks: RunbookSettings = RunbookSettings()
     bills: tuple[str, ...] = ()
     console_url: str = ""
@@ -148,4 +152,6 @@ def _decode(kind: type, value: object) -> object:
         if seconds <= 0:
             raise ValueError(f"expected a duration longer than 0, found {value!r}")
         return Seconds(seconds)
+    if kind is Moment:
+        return moment_of(value)
     raise NotImplementedError(kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from watchkeeper.app.load import DEFAULT_SETTINGS, load_everything, load_setting
 from watchkeeper.durations import format_duration
 from watchkeeper.findings import suggestion
 from watchkeeper.settings import Seconds, Settings
+from watchkeeper.settings.calendars import Moment
 from watchkeeper.yaml import Place, dump, read_document
 
 __all__ = ["command", "example_text"]
@@ -93,7 +95,7 @@ def _overrides(settings: Settings) -> Iterator[tuple[Place, str]]:
 def show(file: str | None) -> None:
     """Print the settings as they are understood, with all defaults."""
     settings = load_settings(file)
-    click.echo(dump(_plain(msgspec.to_builtins(settings, enc_hook=float))), nl=False)
+    click.echo(dump(_plain(msgspec.to_builtins(settings, enc_hook=_encoded))), nl=False)
 
 
 @command.command("example")
@@ -108,6 +110,11 @@ def example_text(purpose: str) -> str:
     return files("watchkeeper.app").joinpath("examples", f"{purpose}.yaml").read_text(encoding="utf-8")
 
 
+def _encoded(value: Any) -> Any:
+    """Times as ISO 8601, durations in seconds."""
+    return datetime.fromtimestamp(value, UTC).isoformat() if isinstance(value, Moment) else float(value)
+
+
 def _plain(value: Any, name: str = "") -> Any:
     """Durations as texts again, so that what is shown can be loaded; empty optional values left out."""
     if isinstance(value, dict):
@@ -119,4 +126,13 @@ def _plain(value: Any, name: str = "") -> Any:
     return value
 
 
-_DURATIONS = {"scrape_interval", "evaluation_interval", "interval", "timeout", "retention", "approval_expires"}
+_DURATIONS = {
+    "after_deploy",
+    "approval_expires",
+    "evaluation_interval",
+    "every",
+    "interval",
+    "retention",
+    "scrape_interval",
+    "timeout",
+}
