@@ -87,7 +87,7 @@ class Records:
         """Rarity of the values that belong among the records, which then hold them. `high` indexes (sides * S)."""
         flat = self.kept.reshape(-1, KEPT)
         kept = flat[high]
-        above = np.count_nonzero(kept >= value[:, None], axis=1)
+        above = np.add.reduce((kept >= value[:, None]).view(np.uint8), axis=1, dtype=np.uint8)
         counted = np.log10((seen.ravel()[high] + 1.0) / (above + 0.5))
         tail = np.maximum(np.maximum(self.excess.ravel()[high], floor.ravel()[high]) * _LN10, 1e-30)
         beyond = np.where(above == 0, (value - self.largest.ravel()[high]) / tail, 0.0)
@@ -97,15 +97,9 @@ class Records:
         kept[:, 0] = value
         kept.sort(axis=1)
         flat[high] = kept
-        held = np.isfinite(kept)
-        least = np.where(held, kept, np.inf).min(axis=1)
         self.lowest.ravel()[high] = kept[:, 0]
         self.largest.ravel()[high] = kept[:, -1]
-        mean = np.where(held, kept, 0.0).sum(axis=1) / np.count_nonzero(held, axis=1)
-        # Of n exponential excesses the largest is about their mean times ln n + 0.577: a series whose records reach
-        # farther has a heavier tail than its mean tells, and gets it.
-        reach = (kept[:, -1] - least) / (np.log(np.count_nonzero(held, axis=1)) + 0.577)
-        self.excess.ravel()[high] = np.maximum(mean - least, reach)
+        self.excess.ravel()[high] = _excess(kept)
 
     def _count(self, value: Singles, known: Bools) -> None:
         """Follow the 90th percentile (Robbins-Monro), in steps that shrink with what is known."""
@@ -133,3 +127,21 @@ class Records:
             flat[old] = kept
             self.lowest.ravel()[old] = kept[:, 0]
             self.largest.ravel()[old] = kept[:, -1]
+
+
+def _excess(kept: Singles) -> Singles:
+    """The mean excess of records (rows, KEPT), ascending, over the smallest of each row.
+
+    Of n exponential excesses the largest is about their mean times ln n + 0.577: a series whose records reach farther
+    has a heavier tail than its mean tells, and gets it.
+    """
+    if np.isfinite(kept[:, 0]).all():
+        # The same numbers to the last bit as below: a series must not depend on which others are young.
+        least, many, total = kept[:, 0], np.full(len(kept), KEPT, np.float32), kept.sum(axis=1)
+    else:
+        held = np.isfinite(kept)
+        least = np.where(held, kept, np.inf).min(axis=1)
+        many = np.count_nonzero(held, axis=1).astype(np.float32)
+        total = np.where(held, kept, 0.0).sum(axis=1)
+    reach = (kept[:, -1] - least) / (np.log(many) + np.float32(0.577))
+    return np.asarray(np.maximum(total / many - least, reach))

@@ -62,3 +62,10 @@ def test_a_record_is_forgotten_after_a_horizon() -> None:
 
 def test_ties_with_all_of_the_past_are_ordinary() -> None:
     assert not judged(np.zeros((KEPT * 20, 2))).any()
+
+
+def test_a_series_does_not_depend_on_how_young_its_neighbours_are() -> None:
+    random = np.random.default_rng(8)
+    values = random.standard_exponential((900, 2))
+    values[:700, 1] = np.nan
+    assert judged(values)[:, 0].tolist() == judged(values[:, :1])[:, 0].tolist()
