@@ -1,8 +1,4 @@
-"""Elasticsearch: statistics over its HTTP API, through elasticsearch-py with a node class of our own.
-
-The client's own node reads whole answers, of any size, and has no deadline for them; ours asks with `HttpReader`. It
-also sends a plain `Accept`: the client's names its own major version, and a server of another one refuses that.
-"""
+"""Elasticsearch: statistics over its HTTP API, through elasticsearch-py, whose requests `HttpReader` makes."""
 
 from __future__ import annotations
 
@@ -18,6 +14,7 @@ from collectors.description import Collector
 from collectors.families import Family, family, single
 from collectors.http import CA_FILE, HttpReader, ca_file
 from collectors.options import flag, one_of, text, texts, whole, wrong
+from watchkeeper import elastic
 from watchkeeper.clock import monotonic
 from watchkeeper.errors import TargetError
 from watchkeeper.systems.elasticsearch_cluster import (
@@ -26,8 +23,6 @@ from watchkeeper.systems.elasticsearch_cluster import (
 )
 
 if TYPE_CHECKING:
-    from elasticsearch import Elasticsearch
-
     from watchkeeper.settings import Target
 
 __all__ = ["COLLECTOR"]
@@ -83,7 +78,9 @@ class ElasticsearchSession:
         self._deadline = 0.0
         self._failed: set[str] = set()
         self._complete = True
-        self._client = self._open()
+        url = self._reader.url
+        address = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+        self._client = elastic.client(address, self._get)
 
     def read(self, deadline: float) -> Sequence[Family]:
         begun = monotonic()
@@ -140,45 +137,12 @@ class ElasticsearchSession:
                 f"{self._reader.where('')}: it does not answer like Elasticsearch ({type(error).__name__})"
             ) from None
 
-    def _open(self) -> Elasticsearch:
-        from elastic_transport import ApiResponseMeta, BaseNode, HttpHeaders
-        from elastic_transport._node import NodeApiResponse  # what perform_request returns; exported nowhere else
-        from elasticsearch import Elasticsearch
-
-        session = self
-
-        class Node(BaseNode):
-            """Asks with the session's reader: within its deadline, in bounded memory, aborted from outside."""
-
-            _CLIENT_META_HTTP_CLIENT = ("wk", "1")
-
-            def perform_request(
-                self,
-                method: str,
-                target: str,
-                body: bytes | None = None,
-                headers: HttpHeaders | None = None,
-                request_timeout: Any = None,
-            ) -> NodeApiResponse:
-                begun = monotonic()
-                answer = session._get(self.path_prefix + target)
-                # The client refuses servers that do not say this, forks among them, since their APIs may differ. The
-                # statistics that are read here do not, and what an answer lacks is left out.
-                said = HttpHeaders({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
-                return NodeApiResponse(ApiResponseMeta(200, "1.1", said, monotonic() - begun, self.config), answer)
-
-            def close(self) -> None:
-                session._reader.close()
-
-        url = self._reader.url
-        address = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
-        return Elasticsearch(address, node_class=Node, max_retries=0, retry_on_timeout=False, meta_header=False)
-
-    def _get(self, path: str) -> bytes:
+    def _get(self, path: str, body: bytes | None) -> tuple[int, bytes]:
+        """The answer to a GET: the statistics that are read here need no body."""
         headers = {"Accept": "application/json"}
         if self._options.api_key and (password := self._target.password) is not None:
             headers["Authorization"] = f"ApiKey {password.resolve()}"
-        return self._reader.get(path, self._deadline, headers=headers)
+        return 200, self._reader.get(path, self._deadline, headers=headers)
 
     def info(self, cluster: str) -> Sequence[Family]:
         return replies.cluster_info(_mapping(self._client.info()))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from watchkeeper.clock import monotonic
+from watchkeeper import elastic
 from watchkeeper.errors import StoreError
 from watchkeeper.posting import Poster, PostError
 
@@ -55,7 +55,8 @@ class Searcher:
         from elasticsearch.exceptions import SerializationError
 
         if self._client is None:
-            self._client = self._open()
+            address = f"{self._base.scheme}://{self._base.netloc.rpartition('@')[2]}"
+            self._client = elastic.client(address, self._post)
         try:
             found = self._client.search(
                 index=index,
@@ -98,41 +99,8 @@ class Searcher:
                 timeout=self._timeout,
                 limit=_LIMIT_BYTES,
             )
-        # The client's own types name its major version, which a server of another one refuses.
         answer = poster.post(body or b"{}", {"Content-Type": "application/json", "Accept": "application/json"})
         return answer.status, answer.body
-
-    def _open(self) -> Elasticsearch:
-        from elastic_transport import ApiResponseMeta, BaseNode, HttpHeaders
-        from elastic_transport._node import NodeApiResponse  # what perform_request returns; exported nowhere else
-        from elasticsearch import Elasticsearch
-
-        searcher = self
-
-        class Node(BaseNode):
-            """Asks with a poster: the client's own has no deadline for an answer as a whole, and reads any size."""
-
-            _CLIENT_META_HTTP_CLIENT = ("wk", "1")
-
-            def perform_request(
-                self,
-                method: str,
-                target: str,
-                body: bytes | None = None,
-                headers: HttpHeaders | None = None,
-                request_timeout: Any = None,
-            ) -> NodeApiResponse:
-                begun = monotonic()
-                status, answer = searcher._post(target, body)
-                # The client refuses servers that do not say this, forks among them, whose searches are the same.
-                said = HttpHeaders({"content-type": "application/json", "x-elastic-product": "Elasticsearch"})
-                return NodeApiResponse(ApiResponseMeta(status, "1.1", said, monotonic() - begun, self.config), answer)
-
-            def close(self) -> None:
-                pass
-
-        address = f"{self._base.scheme}://{self._base.netloc.rpartition('@')[2]}"
-        return Elasticsearch(address, node_class=Node, max_retries=0, retry_on_timeout=False, meta_header=False)
 
 
 def _reason(body: Any) -> str:

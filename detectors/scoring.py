@@ -6,27 +6,20 @@ import csv
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
 from detectors.ensemble import LARGEST, Ensemble
-from detectors.seasonal import DetectionError
+from detectors.files import FileError, number_of, rows_of, time_of
 
-__all__ = ["FileError", "Row", "Scored", "Scorer", "read_rows", "write_scores"]
+__all__ = ["Row", "Scored", "Scorer", "read_rows", "write_scores"]
 
 _LEARN = 30
 """Rows after which the distance of rows is taken for known; before them nothing is said anyway."""
 _GOING_ON = 0.15
 """What goes on scores so much of its surprise: below every onset that matters, and still in the order of surprise."""
-
-
-class FileError(DetectionError):
-    """A file cannot be read as a series."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +34,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A score in [0, 1], and the band; NaN while nothing is expected."""
+    """A score in [0, 1], and the band, NaN while nothing is expected.
+
+    The score is made of `surprise`, in decades from 0 up (see `detectors.ensemble`), and `onset`, whether something
+    begins.
+    """
 
     score: float
     lower: float
     upper: float
+    surprise: float = 0.0
+    onset: bool = False
 
 
 class Scorer:
@@ -89,59 +88,27 @@ class Scorer:
 
 def _judge(ensemble: Ensemble, at: float, value: float) -> Scored:
     found = ensemble.tick(at, np.array([value]))
-    share = float(found.score[0]) / LARGEST
-    score = share if found.onset[0] else _GOING_ON * share
-    return Scored(score, float(found.lower[0]), float(found.upper[0]))
+    surprise, onset = float(found.score[0]), bool(found.onset[0])
+    score = surprise / LARGEST * (1.0 if onset else _GOING_ON)
+    return Scored(score, float(found.lower[0]), float(found.upper[0]), surprise, onset)
 
 
 def read_rows(path: Path, time_column: str, value_column: str) -> Iterator[Row]:
-    """The rows of a CSV file, one by one; an empty value is a gap. Raises FileError with the line."""
-    try:
-        file = path.open(newline="", encoding="utf-8-sig")
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from None
-    with file:
-        reader = csv.DictReader(file)
-        try:
-            names = reader.fieldnames or ()
-            for option, name in (("--time-column", time_column), ("--value-column", value_column)):
-                if name not in names:
-                    there = ", ".join(map(repr, names)) or "none: the file is empty"
-                    raise FileError(f"{path}:1: no column {name!r}: name one with {option} (columns: {there})")
-            for record in reader:
-                text = record[time_column] or ""
-                at = _seconds(text)
-                if at is None:
-                    raise FileError(
-                        f"{path}:{reader.line_num}: {text!r} is no time: expected 2026-01-31 12:00:00 (UTC where "
-                        "it says no zone) or seconds since the epoch"
-                    )
-                value_text = (record[value_column] or "").strip()
-                yield Row(text, value_text, at, _number(value_text, f"{path}:{reader.line_num}"))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise FileError(f"{path}:{reader.line_num + 1}: cannot be read as CSV: {error}") from None
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        found = float(text)
-        return found if math.isfinite(found) else None
-    except ValueError:
-        pass
-    try:
-        when = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-
-
-def _number(text: str, where: str) -> float:
-    if not text:
-        return math.nan
-    try:
-        return float(text)
-    except ValueError:
-        raise FileError(f"{where}: {text!r} is no number: expected one, or nothing for a gap") from None
+    """The rows of a CSV file, one by one; how times, numbers and gaps are written: see `detectors.files`. A cell that a
+    short row lacks is empty. Raises FileError with the line.
+    """
+    rows = rows_of(path)
+    _, names = next(rows, (1, []))
+    for option, name in (("--time-column", time_column), ("--value-column", value_column)):
+        if name not in names:
+            there = ", ".join(map(repr, names)) or "none: the file is empty"
+            raise FileError(f"{path}:1: no column {name!r}: name one with {option} (columns: {there})")
+    time_at, value_at = names.index(time_column), names.index(value_column)
+    for line, row in rows:
+        where = f"{path}:{line}"
+        time_text = row[time_at] if time_at < len(row) else ""
+        value_text = row[value_at].strip() if value_at < len(row) else ""
+        yield Row(time_text, value_text, time_of(time_text, where), number_of(value_text, where))
 
 
 def write_scores(rows: Iterable[Row], out: TextIO) -> Scorer:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from detectors.files import FileError, cells_of, in_order, rows_of, seconds_of
 from detectors.seasonal import DetectionError
 from watchkeeper.stores import Matrix
 
@@ -19,14 +19,18 @@ Floats = NDArray[np.float64]
 
 
 class TableError(DetectionError):
-    """A table cannot be read, or is no such table."""
+    """Tables cannot be told apart, or do not fit together."""
 
-    exit_code = 3
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`times` (T,) in seconds since the epoch, rising; `columns` by name, (T,) each, NaN where there is no value."""
+    """`times` (T,) in seconds since the epoch, rising; `columns` by name, (T,) each, NaN where there is no value.
+
+    A signal here is one name, and each is judged for itself. `detectors.rootcause.Table` has its signals by component
+    in one matrix, as ranking them together needs.
+    """
 
     times: Floats
     columns: Mapping[str, Floats]
@@ -38,27 +42,28 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """A CSV file whose first column is the time (ISO 8601, UTC where it says none, or seconds since the epoch).
+    """A CSV file whose first column is the time and whose first row names the columns; see `detectors.files`.
 
-    Rows are sorted; of several at one time the last counts; infinities and empty cells are gaps; a column without any
-    number is left out. Raises TableError for what is no such table.
+    Rows are sorted; of several at one time the last counts; a column without any number is left out. Raises FileError.
     """
-    try:
-        frame = pd.read_csv(path)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise TableError(f"{path}: cannot be read as CSV: {reason}") from None
-    if frame.shape[1] < 2 or not len(frame):
-        raise TableError(f"{path}: a first column of times and at least one column of values are needed")
-    times = _seconds(frame.iloc[:, 0], path)
-    columns = {}
-    for name in frame.columns[1:]:
-        column = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
-        if np.isfinite(column).any():
-            columns[str(name)] = np.where(np.isfinite(column), column, np.nan)
+    rows = list(rows_of(path))
+    header = [name.strip() for name in rows[0][1]] if rows else []
+    if len(header) < 2 or len(rows) < 2:
+        raise FileError(f"{path}:1: a first column of times and at least one column of values are needed")
+    line = rows[0][0]
+    if seconds_of(header[0]) is not None:
+        raise FileError(f"{path}:{line}: no header: the first row names the columns")
+    for i, name in enumerate(header[1:], 1):
+        if not name:
+            raise FileError(f"{path}:{line}: column {i + 1} has no name")
+        if name in header[1:i]:
+            raise FileError(f"{path}:{line}: two columns are named {name!r}")
+    times, values = cells_of(path, rows[1:], len(header))
+    order = in_order(times)
+    columns = {name: values[order, i] for i, name in enumerate(header[1:]) if np.isfinite(values[:, i]).any()}
     if not columns:
-        raise TableError(f"{path}: no column has a number in it")
-    return _ordered(times, columns)
+        raise FileError(f"{path}: no column has a number in it")
+    return Table(times[order], columns)
 
 
 def table_of(key: str, matrix: Matrix, without: frozenset[str] = frozenset()) -> Table:
@@ -72,25 +77,3 @@ def table_of(key: str, matrix: Matrix, without: frozenset[str] = frozenset()) ->
             raise TableError(f"{name}: two series have these labels: narrow the query by another label")
         columns[name] = row
     return Table(matrix.times, columns)
-
-
-def _seconds(column: pd.Series, path: Path) -> Floats:
-    if pd.api.types.is_numeric_dtype(column):
-        seconds = column.to_numpy(np.float64)
-        # Milliseconds of today have thirteen digits; as seconds they would be far beyond the year 5000.
-        seconds = seconds / 1000.0 if np.nanmax(np.abs(seconds), initial=0.0) > 1e11 else seconds
-    else:
-        parsed = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-        seconds = np.where(parsed.isna(), np.nan, parsed.dt.as_unit("ns").astype("int64") / 1e9)
-    wrong = np.flatnonzero(~np.isfinite(seconds))
-    if wrong.size:
-        text = str(column.iloc[wrong[0]])
-        raise TableError(f"{path}:{wrong[0] + 2}: {text!r} is no time: write ISO 8601 or seconds since the epoch")
-    return np.asarray(seconds, np.float64)
-
-
-def _ordered(times: Floats, columns: Mapping[str, Floats]) -> Table:
-    order = np.argsort(times, kind="stable")
-    times = times[order]
-    last = np.append(np.diff(times) > 0, True)
-    return Table(times[last], {name: column[order][last] for name, column in columns.items()})

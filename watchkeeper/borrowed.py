@@ -7,12 +7,14 @@ MEMORY = _redis.gauge("memory_used_bytes", "Memory in use.", BYTES, Polarity.HIG
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from watchkeeper.signals import Counter, Gauge, Info, Polarity
 from watchkeeper.units import ONE, Unit
 
-__all__ = ["Borrowed", "Exposed"]
+__all__ = ["Borrowed", "Exposed", "Maker"]
+
+K = TypeVar("K", Gauge, Counter)
 
 Exposed = Literal["", "untyped"]
 """What the TYPE line says when the exporter does not tell the kind."""
@@ -29,40 +31,47 @@ class Borrowed:
     labels: tuple[str, ...] = ()
     exposed_as: Exposed = ""
 
-    def gauge(
-        self,
-        name: str,
-        help: str,
-        unit: Unit = ONE,
-        polarity: Polarity = Polarity.NEUTRAL,
-        labels: tuple[str, ...] | None = None,
-        requires: str | None = None,
-        exposed_as: Exposed | None = None,
-    ) -> Gauge:
-        """The gauge PREFIX + `name`. Raises SignalError, as Gauge does."""
-        return Gauge(self.prefix + name, help, unit, self._labels(labels), polarity, requires, *self._rest(exposed_as))
+    @property
+    def gauge(self) -> Maker[Gauge]:
+        """Makes the gauge PREFIX + name."""
+        return Maker(Gauge, self)
 
-    def counter(
-        self,
-        name: str,
-        help: str,
-        unit: Unit = ONE,
-        polarity: Polarity = Polarity.NEUTRAL,
-        labels: tuple[str, ...] | None = None,
-        requires: str | None = None,
-        exposed_as: Exposed | None = None,
-    ) -> Counter:
-        """The counter PREFIX + `name`. Raises SignalError, as Counter does."""
-        return Counter(
-            self.prefix + name, help, unit, self._labels(labels), polarity, requires, *self._rest(exposed_as)
-        )
+    @property
+    def counter(self) -> Maker[Counter]:
+        """Makes the counter PREFIX + name."""
+        return Maker(Counter, self)
 
     def info(self, name: str, help: str, labels: tuple[str, ...], requires: str | None = None) -> Info:
         """The info signal PREFIX + `name`. Raises SignalError, as Info does."""
         return Info(self.prefix + name, help, ONE, labels, Polarity.NEUTRAL, requires, self.origin)
 
-    def _labels(self, labels: tuple[str, ...] | None) -> tuple[str, ...]:
-        return self.labels if labels is None else labels
 
-    def _rest(self, exposed_as: Exposed | None) -> tuple[str, Exposed]:
-        return self.origin, self.exposed_as if exposed_as is None else exposed_as
+@dataclass(frozen=True, slots=True)
+class Maker(Generic[K]):
+    """Makes the signals of one kind, with what `common` says of those that say nothing else."""
+
+    kind: type[K]
+    common: Borrowed
+
+    def __call__(
+        self,
+        name: str,
+        help: str,
+        unit: Unit = ONE,
+        polarity: Polarity = Polarity.NEUTRAL,
+        labels: tuple[str, ...] | None = None,
+        requires: str | None = None,
+        exposed_as: Exposed | None = None,
+    ) -> K:
+        """The signal PREFIX + `name`. Raises SignalError, as its kind does."""
+        common = self.common
+        return self.kind(
+            common.prefix + name,
+            help,
+            unit,
+            common.labels if labels is None else labels,
+            polarity,
+            requires,
+            common.origin,
+            common.exposed_as if exposed_as is None else exposed_as,
+        )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detectors.nab import steps_of
 from detectors.ensemble import Ensemble, Tuning
+from detectors.scoring import Scorer
 
 __all__ = ["Fleet", "onsets", "ours", "scaled"]
 
@@ -36,17 +37,12 @@ class Fleet:
 
 
 def ours(times: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """The surprise of every row of one series, and that of the rows where something begins, else 0."""
-    fleet = Fleet(1, DAY / steps_of(times, DAY))
-    raw, onset = np.zeros(len(values)), np.zeros(len(values))
-    last = -math.inf
-    for i, (at, value) in enumerate(zip(times.tolist(), values.tolist(), strict=True)):
-        # A row that is late or comes twice is not judged.
-        if at > last:
-            score, began = fleet.tick(at, np.array([value]))
-            raw[i], last = score[0], at
-            onset[i] = raw[i] if began[0] else 0.0
-    return raw, onset
+    """The surprise of every row of one series, and that of the rows where something begins, else 0: what
+    `watchkeeper detect --csv` makes its scores of.
+    """
+    scorer = Scorer()
+    said = [scorer.score(at, value) for at, value in zip(times.tolist(), values.tolist(), strict=True)]
+    return np.array([one.surprise for one in said]), np.array([one.surprise if one.onset else 0.0 for one in said])
 
 
 def onsets(times: Floats, surprise: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from detectors.files import in_order
 from detectors.rootcause.columns import split_names
 from detectors.seasonal import DetectionError
 from watchkeeper.stores import Labels, Matrix
@@ -23,6 +24,9 @@ Column = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class Table:
     """`times` (T,) in seconds since the epoch, rising; `values` (T, S), NaN where there is none; S `columns`.
+
+    A signal here belongs to a component, and all are ranked together, as one matrix. `detectors.tables.Table` has
+    signals of one name each, for what judges them one by one.
 
     Raises DetectionError when the shapes do not fit, for times that do not rise and for columns named twice.
     """
@@ -111,10 +115,9 @@ def ordered(times: Floats, values: Floats, columns: tuple[Column, ...]) -> Table
     """A table with sorted rows, the last of each time, infinities as gaps, without columns that have no number."""
     if not np.isfinite(times).all():
         raise DetectionError("a row of the table has no time")
-    order = np.argsort(times, kind="stable")
-    times, values = times[order], np.where(np.isfinite(values), values, np.nan)[order]
-    last = np.append(np.diff(times) > 0, True) if len(times) else np.zeros(0, bool)
+    order = in_order(times)
+    values = np.where(np.isfinite(values), values, np.nan)
     some = np.asarray(np.isfinite(values).any(axis=0), np.bool_)
     return Table(
-        times[last], values[last][:, some], tuple(c for c, kept in zip(columns, some.tolist(), strict=True) if kept)
+        times[order], values[order][:, some], tuple(c for c, kept in zip(columns, some.tolist(), strict=True) if kept)
     )

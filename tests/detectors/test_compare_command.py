@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detectors.seasonal import DetectionError
+from detectors.files import FileError
 from detectors.tables import read_table
 from watchkeeper.app.cli import main
 from watchkeeper.stores import Sample
@@ -108,7 +108,7 @@ def test_two_cohorts_of_a_named_query_are_told_apart_by_labels(here: Path, capsy
     "words,code,text",
     [
         (("stable.csv",), 2, "name two CSV files"),
-        (("stable.csv", "gone.csv"), 3, "gone.csv: cannot be read as CSV: No such file"),
+        (("stable.csv", "gone.csv"), 2, "gone.csv: cannot be read: No such file"),
         (("stable.csv", "canary.csv", "--high-is-bad", "latency"), 2, "no column is called 'latency'"),
         (("stable.csv", "canary.csv", "--quantile", "2"), 2, "2.0 is not in the range"),
         (("-q", "redis.memory_used_bytes"), 2, "the cohorts are the same"),
@@ -142,8 +142,8 @@ def test_times_are_read_as_people_write_them(tmp_path: Path, first: str) -> None
     assert read_table(tmp_path / "x.csv").times[0] == 1_769_860_800.0
 
 
-def test_rows_are_sorted_the_last_of_a_time_counts_and_what_is_no_number_is_a_gap(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("t,a,b,c\n200,4,inf,x\n100,1,2,\n100,3,5,y\n300,,7,\n")
+def test_rows_are_sorted_the_last_of_a_time_counts_and_columns_of_gaps_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("t,a,b,c\n200,4,inf,\n100,1,2,NaN\n100,3,5,null\n300,,7\n")
     found = read_table(tmp_path / "x.csv")
     assert list(found.times) == [100, 200, 300]
     assert np.array_equal(found.columns["a"], [3, 4, np.nan], equal_nan=True)
@@ -154,17 +154,22 @@ def test_rows_are_sorted_the_last_of_a_time_counts_and_what_is_no_number_is_a_ga
 @pytest.mark.parametrize(
     "text,message",
     [
-        ("", "cannot be read as CSV"),
+        ("", "x.csv:1: a first column of times"),
         ("t\n1\n", "at least one column"),
         ("t,a\n", "at least one column"),
-        ("t,a\n1,x\n", "no column has a number"),
+        ("t,a\n1,\n", "no column has a number"),
+        ("t,a\n1,1\n2,x\n", "x.csv:3: 'x' is no number (column 2)"),
         ("t,a\nsoon,1\n", "x.csv:2: 'soon' is no time"),
-        ("t,a\n1,1\n,2\n", "x.csv:3: 'nan' is no time"),
+        ("t,a\n1,1\n,2\n", "x.csv:3: '' is no time"),
+        ("t,a\n1,1,2\n", "x.csv:2: 3 cells, but the header has 2"),
+        ("t,a,a\n1,1,2\n", "x.csv:1: two columns are named 'a'"),
+        ("t,a,\n1,1,2\n", "x.csv:1: column 3 has no name"),
+        ("1,1\n2,2\n", "x.csv:1: no header"),
     ],
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(DetectionError, match=re.escape(message)):
+    with pytest.raises(FileError, match=re.escape(message)):
         read_table(tmp_path / "x.csv")
 
 

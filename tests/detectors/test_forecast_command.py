@@ -113,7 +113,7 @@ def test_a_budget_in_money(here: Path, capsys: pytest.CaptureFixture[str]) -> No
         (("disks.csv", "--limit", "3", "--limit-column", "size"), 2, "in one way"),
         (("disks.csv", "--limit-query", "redis.memory_used_bytes"), 2, "--limit-column is for files"),
         (("disks.csv", "--limit", "3", "--column", "dat"), 2, "no column is called 'dat': it has data, logs, size"),
-        (("gone.csv", "--limit", "3"), 3, "gone.csv: cannot be read"),
+        (("gone.csv", "--limit", "3"), 2, "gone.csv: cannot be read"),
         (("disks.csv", "--limit", "3", "--level", "80"), 2, "80.0 is not in the range"),
         (("-q", "redis.memory_used_byte", "--limit", "3"), 2, "Did you mean redis.memory_used_bytes?"),
         (("disks.csv", "--limit", "3", "--within", "soon"), 2, "is not a duration"),

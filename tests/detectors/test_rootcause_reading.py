@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from detectors.files import FileError
 from detectors.rootcause import read_edges, read_table, split_names
-from detectors.seasonal import DetectionError
 from tests.detectors.systems import System, example
+from watchkeeper.app.cli import main
 from watchkeeper.app.commands.rootcause import command
 
 
@@ -75,6 +76,7 @@ def test_headers_of_two_and_three_rows(tmp_path: Path) -> None:
         ("60,1\n120,2\n", "m.csv:1: no header"),
         ("time,a_x\n60,1\nlunch,2\n", "m.csv:3: 'lunch' is no time"),
         ("time,a_x\n60,1\n120,many\n", "m.csv:3: 'many' is no number \\(column 2\\)"),
+        ("time,a_x,b_x\n60,1,up\n", "m.csv:2: 'up' is no number \\(column 3\\)"),
         ("time,a_x\n60,1\n120,2,3\n", "m.csv:3: 3 cells, but the header has 2"),
         ("time,a_x,a_x\n60,1,2\n", "m.csv:1: two columns are named 'a_x'"),
         ("time,a_x,\n60,1,2\n", "m.csv:1: column 3 has no name"),
@@ -83,14 +85,14 @@ def test_headers_of_two_and_three_rows(tmp_path: Path) -> None:
     ],
 )
 def test_bad_tables_are_one_line_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DetectionError, match=message) as caught:
+    with pytest.raises(FileError, match=message) as caught:
         read_table(written(tmp_path / "m.csv", text))
     assert "\n" not in str(caught.value)
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
-    with pytest.raises(DetectionError, match=r"m\.csv: is no CSV text in UTF-8"):
+    with pytest.raises(FileError, match=r"m\.csv: is no CSV text in UTF-8"):
         read_table(tmp_path / "m.csv")
 
 
@@ -101,7 +103,7 @@ def test_an_edge_list_with_and_without_a_header(tmp_path: Path) -> None:
 
 
 def test_the_row_of_a_matrix_calls_its_columns(tmp_path: Path) -> None:
-    file = written(tmp_path / "g.csv", ",web,cart,db\nweb,0,1,0\ncart,0,0,1.0\ndb,,,\n")
+    file = written(tmp_path / "g.csv", ",web,cart,db\nweb,0,1,nan\ncart,0,0,1.0\ndb,,,\n")
     assert read_edges(file) == (("web", "cart"), ("cart", "db"))
 
 
@@ -114,7 +116,7 @@ def test_the_row_of_a_matrix_calls_its_columns(tmp_path: Path) -> None:
     ],
 )
 def test_bad_graphs_are_one_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DetectionError, match=message):
+    with pytest.raises(FileError, match=message):
         read_edges(written(tmp_path / "g.csv", text))
 
 
@@ -150,6 +152,14 @@ def test_the_command_prints_what_a_person_reads(incident: Path) -> None:
     assert "svc-4  latency" in text
     assert "normal distance" in text
     assert len([line for line in text.splitlines() if line.startswith((" 1", "1"))]) == 1
+
+
+def test_a_file_that_cannot_be_read_is_wrong_input(incident: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(incident / "metrics.csv", "time,a_x\n60,many\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["rootcause", "--metrics", str(incident / "metrics.csv"), "--at", "60"])
+    assert ended.value.code == 2
+    assert "metrics.csv:2: 'many' is no number" in capsys.readouterr().err
 
 
 def test_a_bad_time_is_wrong_usage(incident: Path) -> None:

@@ -19,12 +19,25 @@ from watchkeeper.signals import Distribution
 from watchkeeper.stores import Matrix, Store
 from watchkeeper.stores.exemplars import ExemplarSource
 
-__all__ = ["Charts"]
+__all__ = ["Charts", "drawn"]
 
 _log = logging.getLogger("watchkeeper.app")
 _POINTS = 180
 # How much of the past is drawn before the onset: enough to see what is usual.
 _BEFORE = 3600.0
+
+
+def drawn(title: str, unit: str, band: Any) -> Any:
+    """The band of a detector as the console draws it."""
+    return package("runbooks.console.ports").Band(
+        title=title,
+        unit=unit,
+        times=band.times,
+        observed=band.observed,
+        expected=band.expected,
+        lower=band.lower,
+        upper=band.upper,
+    )
 
 
 class Charts:
@@ -63,15 +76,7 @@ class Charts:
         if found is None:
             return None
         query = self._catalogue.query(detector.query)
-        band = package("runbooks.console.ports").Band(
-            title=detector.title,
-            unit=str(query.unit),
-            times=found.times,
-            observed=found.observed,
-            expected=found.expected,
-            lower=found.lower,
-            upper=found.upper,
-        )
+        band = drawn(detector.title, str(query.unit), found)
         return band if detector.reads == "bills" else self._with_exemplars(band, query, alert.labels)
 
     def _alert(self, alert: Any, start: float, end: float) -> Any:

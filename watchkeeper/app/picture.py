@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from watchkeeper.app.charts import drawn
 from watchkeeper.app.load import package
 from watchkeeper.errors import StoreError
 
@@ -23,17 +24,9 @@ def write_picture(path: Path, explanation: Any, band: Any) -> None:
     Raises StoreError when there is nothing to draw, or the file cannot be written.
     """
     chart = package("runbooks.console.chart")
-    drawn = package("runbooks.console.ports").Band(
-        title=explanation.headline,
-        unit=str(explanation.unit),
-        times=band.times,
-        observed=band.observed,
-        expected=band.expected,
-        lower=band.lower,
-        upper=band.upper,
-    )
     span = None if explanation.since is None else (explanation.since, explanation.at)
-    text = chart.band_chart(drawn, span=span, width=_WIDTH, height=_HEIGHT) if len(band.times) else ""
+    shown = drawn(explanation.headline, str(explanation.unit), band)
+    text = chart.band_chart(shown, span=span, width=_WIDTH, height=_HEIGHT) if len(band.times) else ""
     if not text:
         raise StoreError(f"{path}: there is nothing to draw: no value and no band is known of that time")
     # In a page the caption stands around the chart; here it has a strip of its own above it.

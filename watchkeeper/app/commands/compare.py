@@ -49,9 +49,10 @@ _SIZE = click.FloatRange(0)
 def command(files: tuple[str, ...], keys: tuple[str, ...], as_json: bool, config: str | None, **options: Any) -> int:
     """Compare two cohorts signal by signal: better, worse, same, or not enough data.
 
-    Two CSV FILES (first column time, one column a signal), or named queries: two sets of labels, or two times. Exit
-    code 1 when a signal got worse.
+    Two CSV FILES (first column time, one column a signal), or named queries: two sets of labels, or two times.
 
+    \b
+    Exit codes: 0 nothing got worse; 1 a signal got worse; 2 wrong input; 3 no store.
     \b
     Examples:
       watchkeeper compare stable.csv canary.csv --high-is-bad latency_seconds

@@ -52,9 +52,10 @@ def command(file: str | None, key: str | None, as_json: bool, config: str | None
     """Foretell when a limit is reached: a disk, a quota, a budget, a pool of connections.
 
     A CSV FILE (first column time, one column a series) or a named query. The interval is calibrated on how far
-    forecasts of the same series were off in its own past. Exit code 1 when something is full, or expected to be
-    `--within` a time.
+    forecasts of the same series were off in its own past.
 
+    \b
+    Exit codes: 0 foretold; 1 something is full, or expected to be --within a time; 2 wrong input; 3 no store.
     \b
     Examples:
       watchkeeper forecast disks.csv --limit 500e9

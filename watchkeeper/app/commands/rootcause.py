@@ -45,6 +45,8 @@ def command(
     several rows (component, signal). Empty cells are gaps.
 
     \b
+    Exit codes: 0 ranked; 1 there is nothing to rank at that time, or no such target; 2 wrong input.
+    \b
     Examples:
       watchkeeper rootcause --metrics incident.csv --at 2026-01-31T12:00:00Z
       watchkeeper rootcause --metrics incident.csv --at 1769860800 --graph calls.csv --target shop_latency --json
