@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from detectors.deviations import Deviation
 from detectors.engine import DetectionEngine
 from detectors.history import CELLS, History
+from detectors.knowledge import Knowledge
 from detectors.watch import Judgement, Watch
 from watchkeeper.declarations import Detector
-from watchkeeper.deliveries import DeliverySink
+from watchkeeper.deliveries import Nobody
 from watchkeeper.queries import Query
 from watchkeeper.stores import Store
 
@@ -47,11 +48,6 @@ class Replayed:
         return counts
 
 
-class _Nobody(DeliverySink):
-    def deliver(self, deliveries: object) -> None:
-        """Tell nobody."""
-
-
 def replay(
     detector: Detector,
     lookup: Callable[[str], Query],
@@ -61,13 +57,17 @@ def replay(
     *,
     learn: float,
     pace: float = 1.0,
+    knowledge: Knowledge | None = None,
 ) -> Replayed:
     """Run a fresh detector over the history between two times, after it has learned from `learn` seconds before.
 
-    History is read in blocks: what is held at once does not grow with the time. Raises StoreError, also half way: a
-    count that leaves something out would be taken for the whole.
+    Calendars and feedback count as `knowledge` has them, an opinion from when it was given on. History is read in
+    blocks: what is held at once does not grow with the time. Raises StoreError, also half way: a count that leaves
+    something out would be taken for the whole.
     """
-    engine = DetectionEngine((detector,), lookup, stores, _Nobody(), pace=pace)
+    if knowledge is not None:
+        knowledge.refresh(end, ())
+    engine = DetectionEngine((detector,), lookup, stores, Nobody(), pace=pace, knowledge=knowledge)
     watch = engine.watches.get(detector.key)
     if watch is None:
         return Replayed(detector, start, end, 0, 0)
@@ -80,7 +80,7 @@ def replay(
     for judgement in _advance(watch, end, judge_all=True):
         ticks += 1
         series = max(series, len(judgement.observed))
-        engine._follow(watch, judgement)
+        engine.follow(watch, judgement)
         # At work it is delivered with the tick that opens it: each that is seen open has been told.
         told |= {id(one): one for one in engine.deviations()}
     return Replayed(detector, start, end, series, ticks, tuple(sorted(told.values(), key=lambda one: one.since)))

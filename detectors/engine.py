@@ -114,7 +114,7 @@ class DetectionEngine:
                 # One that was restored begins where it left off, and a new one with all of its history.
                 alike.setdefault((watch.step, watch.seasons, watch.detector.last), []).append((watch, *found))
         for group in alike.values():
-            if not _replay(group, self._stop, self._knowledge):
+            if not _replay(group, self._stop, self._knowledge, at):
                 return
         self._learning = False
 
@@ -156,7 +156,7 @@ class DetectionEngine:
             _log.warning("%s: not evaluated: %s", key, error)
             return [Sample("watchkeeper_detector_up", mark, 0.0, at)]
         for judgement in judged:
-            self._follow(watch, judgement)
+            self.follow(watch, judgement)
         samples = [
             Sample("watchkeeper_detector_up", mark, 1.0, at),
             Sample("watchkeeper_detector_series", mark, float(len(watch.labels)), at),
@@ -167,8 +167,8 @@ class DetectionEngine:
             samples += _metrics(watch, judged[-1], at)
         return samples
 
-    def _follow(self, watch: Watch, judgement: Judgement) -> None:
-        """Open, update and end the deviations of a watch."""
+    def follow(self, watch: Watch, judgement: Judgement) -> None:
+        """Open, update and end the deviations of a watch by one judgement of it; tells nobody."""
         tick = judgement.tick
         found = {int(c) for c in np.flatnonzero(tick.deviating)}
         present = {self._key(watch, c): c for c in found}
@@ -193,7 +193,7 @@ class DetectionEngine:
                 deviation.ended = tick.at
                 deviation.ended_by = _end(watch, judgement, deviation)
                 if deviation.ended_by == "muted" and self._knowledge is not None:
-                    deviation.notes = self._knowledge.named(deviation, tick.at, tick.at)
+                    deviation.notes = self._knowledge.named(watch.declared, deviation.labels, tick.at, tick.at)
                 self._over.append(self._open.pop(name))
 
     def _new(self, watch: Watch, column: int, since: float, at: float) -> Deviation:
@@ -247,6 +247,12 @@ class DetectionEngine:
             for found in list(self._latest.values())
             for one in found
         ]
+
+    def known(self, detector_key: str, labels: Mapping[str, str], since: float, at: float) -> tuple[str, ...]:
+        """What calendars and people say of the time from `since` to `at` of a series, a sentence's part each."""
+        if self._knowledge is None:
+            return ()
+        return self._knowledge.named(self.watches[detector_key].declared, labels, since, at)
 
     def band(self, detector_key: str, labels: Mapping[str, str], start: float, end: float) -> Band | None:
         """Observed values with expectation and band of one series, for a chart; None when detector or
@@ -339,17 +345,16 @@ def _end(watch: Watch, judgement: Judgement, deviation: Deviation) -> End:
     up = deviation.worst >= deviation.worst_expected
     if judgement.advice is not None and judgement.advice.mutes(column, up=up):
         return "muted"
-    # The former normal is kept for so long after the adoption.
-    if spans.former_until[column] - spans.longest > deviation.since:
+    if spans.adopted(column, deviation.since):
         return "adopted"
     return "back" if np.isfinite(judgement.observed[column]) else "silent"
 
 
 def _replay(
-    group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Event, knowledge: Knowledge | None
+    group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Event, knowledge: Knowledge | None, now: float
 ) -> bool:
-    """Let watches of one step, season and past learn their histories together, in one pass; False when `stop` was
-    set, and nothing is learned.
+    """Let watches of one step, season and past learn their histories together, in one pass, by what is known `now` of
+    them; False when `stop` was set, and nothing is learned.
     """
     parts = [watch.detector for watch, _, _ in group]
     whole = SeasonalDetector.joined(parts)
@@ -361,7 +366,7 @@ def _replay(
         values[start : start + len(own), np.asarray(ks) - first] = own
     step = group[0][0].step
     series = [(watch.declared, labels) for watch, _, _ in group for labels in watch.labels]
-    guide = None if knowledge is None else knowledge.guide(series)
+    guide = None if knowledge is None else knowledge.guide(series, known_at=now)
     for i in range(values.shape[1]):
         at = (first + i) * step
         if stop.is_set():

@@ -40,7 +40,8 @@ class Explanation:
     `past` is for how many seconds the series is known; `seasons` are the periods in seconds that it is compared by,
     none while only its recent level is known. `looked` is how many seconds before the onset were searched for a value
     as far out, `seen_before` when the last one was, None when there was none. `once_in` is about how often, in
-    seconds, its own past lets such a value be expected; None while nothing deviates.
+    seconds, its own past lets such a value be expected; None while nothing deviates. `notes` are what calendars and
+    people say of its time.
     """
 
     detector: Detector
@@ -64,6 +65,7 @@ class Explanation:
     looked: float = 0.0
     seen_before: float | None = None
     contributors: tuple[Contributor, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def headline(self) -> str:
@@ -149,6 +151,7 @@ class Explanation:
         rows.append(("compared", self.compared))
         rows.append(("counts when", self.counts))
         rows.append(("because", ", ".join(str(one) for one in self.contributors)))
+        rows.append(("known", "; ".join(self.notes)))
         rows.append(("threshold", self.detector.source))
         return [(name, text) for name, text in rows if text]
 
@@ -172,6 +175,7 @@ class Explanation:
             "past_seconds": self.past,
             "seasons_seconds": list(self.seasons),
             "contributors": _contributors(self.contributors),
+            "notes": list(self.notes),
             "runbook": d.runbook,
             "panel": d.panel,
             "query": self.query,
@@ -212,6 +216,7 @@ def explain(engine: DetectionEngine, key: str, labels: Labels, at: float) -> Exp
         "query": watch.unscaled.promql(),
         "at": at,
         "past": past,
+        "notes": engine.known(key, own, at if deviation is None else deviation.since, at),
         "seasons": _known_seasons(watch, column, past),
     }
     recent = watch.band(own, at - watch.remembered * watch.step, at)

@@ -156,41 +156,35 @@ class Feedback:
             side[column] = max(side[column], size)
         return np.exp(up), np.exp(down)
 
-    def excluded(self, keys: Sequence[str], times: Floats) -> Bools:
-        """Which values (S, T) are kept out of what is learned: those of deviations that were true, or planned."""
-        found = np.zeros((len(keys), len(times)), np.bool_)
-        columns = {key: column for column, key in enumerate(keys)}
-        for one in self.settled:
-            column = columns.get(one.series)
-            if column is not None and one.verdict != "false":
-                found[column] |= (times >= one.since) & (times <= _until(one))
-        return found
+    def frozen(self, keys: Sequence[str], at: float, known_at: float | None = None) -> Bools:
+        """Of which series (S,) nothing is learned at a time: those with a deviation then that was true, or planned.
 
-    def frozen(self, keys: Sequence[str], at: float) -> Bools:
-        """The same at one time, (S,), by what is known then: a deviation that is called true while it lasts teaches
-        nothing until it ends.
+        By what is known at that time, or at `known_at`: a deviation that is called true while it lasts teaches nothing
+        from then on until it ends, and nothing of it is learned from history later.
         """
         found = np.zeros(len(keys), np.bool_)
         columns = {key: column for column, key in enumerate(keys)}
-        for one in self.known_at(at).settled:
+        for one in self.known_at(at if known_at is None else known_at).settled:
             column = columns.get(one.series)
             if column is not None and one.verdict != "false" and one.since <= at:
                 found[column] |= one.until is None or at <= one.until
         return found
 
     def events(self) -> tuple[Event, ...]:
-        """The planned events that were named, for the calendar."""
+        """The planned events that were named, for the calendar: from when they were named on, until the end that was
+        named.
+        """
         return tuple(
             Event(
                 "planned",
                 one.why or "named in feedback",
-                one.since,
-                max(_until(one), math.nextafter(one.since, math.inf)),
+                max(one.since, one.at),
+                max(_until(one), math.nextafter(max(one.since, one.at), math.inf)),
                 {**one.labels, "detector": one.detector},
                 one.direction,
             )
             for one in self.settled
-            if one.verdict == "planned"
+            if one.verdict == "planned" and _until(one) >= max(one.since, one.at)
         )
 
 

@@ -38,7 +38,10 @@ _log = logging.getLogger("watchkeeper.detectors")
 class Guide:
     """What is known of S series, whose labels were looked at once."""
 
-    def __init__(self, bound: Bound | None, opinions: Feedback, keys: Sequence[str], *, changes: bool) -> None:
+    def __init__(
+        self, bound: Bound | None, opinions: Feedback, keys: Sequence[str], *, changes: bool, known_at: float | None
+    ) -> None:
+        self._known_at = known_at
         self._bound = bound
         self._changes = changes
         self._series = len(keys)
@@ -67,7 +70,7 @@ class Guide:
                     patience[column] = of_begun[column, np.searchsorted(begun, since[column])]
         if self._columns:
             wider_up[self._columns], wider_down[self._columns] = self._opinions.widening(self._keys, at)
-            frozen[self._columns] |= self._opinions.frozen(self._keys, at)
+            frozen[self._columns] |= self._opinions.frozen(self._keys, at, self._known_at)
         said = frozen.any() or up.any() or down.any() or season_at is not None
         if not (said or (patience != 1).any() or (wider_up != 1).any() or (wider_down != 1).any()):
             return None
@@ -100,8 +103,14 @@ class Knowledge:
         self._changes = None if changes is None else Lately(lambda: tuple(changes()), _CHANGES_EVERY, "changes")
         self.version = 0
 
-    def guide(self, series: Sequence[tuple[Detector, Mapping[str, str]]]) -> Guide | None:
-        """What is known of certain series; None when that is nothing at any time."""
+    def guide(
+        self, series: Sequence[tuple[Detector, Mapping[str, str]]], *, known_at: float | None = None
+    ) -> Guide | None:
+        """What is known of certain series; None when that is nothing at any time.
+
+        Who only learns from a past says when it learns, `known_at`: what was said until then of any part of that past
+        keeps that part out. Else an opinion counts from when it was given.
+        """
         calendar = self._calendar
         keys = [series_key(detector.key, labels) for detector, labels in series] if self._opinions.opinions else []
         own = set(keys)
@@ -111,11 +120,11 @@ class Knowledge:
             bound = calendar.bind([_named(detector, labels) for detector, labels in series])
         elif not opinions.opinions:
             return None
-        return Guide(bound, opinions, keys or [""] * len(series), changes=bool(calendar.changes))
+        return Guide(bound, opinions, keys or [""] * len(series), changes=bool(calendar.changes), known_at=known_at)
 
-    def named(self, deviation: Deviation, since: float, at: float) -> tuple[str, ...]:
-        """What a person should know of the time from `since` to `at` of a deviation."""
-        return self._calendar.named(since, at, _named(deviation.detector, deviation.labels))
+    def named(self, detector: Detector, labels: Mapping[str, str], since: float, at: float) -> tuple[str, ...]:
+        """What a person should know of the time from `since` to `at` of a series."""
+        return self._calendar.named(since, at, _named(detector, labels))
 
     def refresh(self, at: float, lasting: Collection[tuple[str, float]]) -> None:
         """Take in what has changed; `lasting` are the keys and beginnings of the deviations that are open.

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.seasonal import DetectionError
+from detectors.seasonal import DetectionError, Tick
 from watchkeeper.deliveries import fingerprint
 from watchkeeper.signals import Polarity
 
-__all__ = ["PeerTick", "PeerTuning", "Peers", "group_numbers"]
+__all__ = ["PeerTuning", "Peers", "group_numbers"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -55,25 +55,6 @@ class PeerTuning:
     adopt: float = 86_400.0
     floor: float = 0.01
     clip: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class PeerTick:
-    """The judgement of one tick; all arrays have the shape (S,).
-
-    Fields as of `detectors.seasonal.Tick`: `expected` is what the peers and the series' usual difference from them
-    let expect; `score` is 0.5 at the threshold; `stage` is 0 while nothing is judged, 1 by the peers alone (a new
-    one among known ones), 2 with its own past.
-    """
-
-    at: float
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    score: Floats
-    deviating: Bools
-    since: Floats
-    stage: NDArray[np.int8]
 
 
 def group_numbers(labels: Sequence[Mapping[str, str]], member: str = "pod") -> Ints:
@@ -129,8 +110,13 @@ class Peers:
 
     # -- one tick --
 
-    def tick(self, at: float, values: Floats) -> PeerTick:
-        """Judge the values (S,) of a time, NaN where missing, then learn from them."""
+    def tick(self, at: float, values: Floats) -> Tick:
+        """Judge the values (S,) of a time, NaN where missing, then learn from them.
+
+        `expected` is what the peers and the series' usual difference from them let expect; `score` is 0.5 at the
+        threshold; `stage` is 0 while nothing is judged, 1 by the peers alone (a new one among known ones), 2 with its
+        own past.
+        """
         if values.shape != self.offset.shape:
             raise DetectionError(f"values of shape {values.shape}: expected {self.offset.shape}")
         if not at > self.last:
@@ -175,7 +161,7 @@ class Peers:
         for band in (expected, lower, upper):
             band[~judged] = math.nan
         stage = np.where(judged, np.where(known, 2, 1), 0).astype(np.int8)
-        return PeerTick(at, expected, lower, upper, score, deviating, self.since.copy(), stage)
+        return Tick(at, expected, lower, upper, score, deviating, self.since.copy(), stage)
 
     def _common_scale(self, known: Bools) -> Floats:
         """The usual scale of each series' group, (S,): it changes with the memory, and is not looked at every tick."""

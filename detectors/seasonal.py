@@ -53,7 +53,7 @@ class Tick:
     `expected`, `lower`, `upper` are NaN while nothing is known; `score` in [0, 1] is 0.5 at the edge of the
     band in the bad direction; `deviating` holds from the end of the hold time until the values are back for
     as long, or the shift is adopted; `since` is the time of the first value of the run; `stage` indexes
-    STAGES.
+    STAGES (among peers: see `detectors.peers.Peers.tick`).
     """
 
     at: float

@@ -173,7 +173,6 @@ class Shard:
 
     def _end(self, column: int, value: float, since: float) -> End:
         spans: Any = getattr(self._detector, "spans", None)
-        # The former normal is kept for so long after the adoption.
-        if spans is not None and spans.former_until[column] - spans.longest > since:
+        if spans is not None and spans.adopted(column, since):
             return "adopted"
         return "back" if math.isfinite(value) else "silent"

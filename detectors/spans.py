@@ -150,6 +150,11 @@ class Spans:
         """For how many seconds a series may give no value without being called silent; (S,)."""
         return np.asarray(np.maximum(self.hold + 1, 5) * self._step)
 
+    def adopted(self, column: int, since: float) -> bool:
+        """Whether a shift of a series that began at `since` became its new normal."""
+        # The former normal is kept for so long after the adoption.
+        return bool(self.former_until[column] - self.longest > since)
+
     def close(self, which: Bools) -> None:
         """End the spans of `which`."""
         self.open[which] = 0.0

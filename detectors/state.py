@@ -15,7 +15,6 @@ import numpy as np
 
 from detectors.deviations import Deviation
 from detectors.watch import Watch
-from watchkeeper.deliveries import fingerprint
 from watchkeeper.disk import replacing
 
 __all__ = ["VALUES", "VERSION", "Restored", "restore_state", "save_state"]
@@ -109,10 +108,9 @@ def _fill(watch: Watch, number: int, entry: dict[str, Any], file: Any) -> bool:
         _log.warning("%s: saved state does not fit its own labels: learning anew", watch.declared.key)
         return False
     with watch.lock:
-        watch._rearrange([], labels)
+        watch.rearrange([], labels)
         for name, array in arrays.items():
             watch.detector.put(name, array)
         watch.place = int(entry["place"])
         watch.detector.last = watch.place * watch.step
-        watch.keys = {fingerprint(item): i for i, item in enumerate(watch.labels)}
     return True

@@ -62,7 +62,7 @@ class Teller:
             for group in due:
                 head = group.head
                 if head.ended is None:
-                    head.notes = self._knowledge.named(head, head.since, at)
+                    head.notes = self._knowledge.named(head.detector, head.labels, head.since, at)
         # One that came back after an end that nobody took is told last, so that it is the last word.
         deliveries: list[Delivery] = [group.delivery(at) for group in (*self._ended, *due)]
         try:

@@ -3,7 +3,7 @@
 Total cost is traffic times unit cost. More traffic makes the total dearer and is no deviation; a unit that is dearer
 while latency is as always is one that no latency alert sees (a longer prompt, a dearer model, a cache that is never
 hit); dearer and slower at once is one deviation and not two; dearer because fewer requests share what is paid anyway is
-none of the request's.
+none of the request's. For Python: the engine does not call it yet.
 """
 
 from __future__ import annotations

@@ -199,11 +199,12 @@ class Watch:
                 self._full = True
                 _log.warning("%s: more than %d series: the others are not watched", self.declared.key, self._most)
             new = new[:room]
-            self._rearrange(keep, [names[i] for i in new])
+            self.rearrange(keep, [names[i] for i in new])
         known = [(self.keys[key], row) for row, key in enumerate(keys) if key in self.keys]
         return [column for column, _ in known], [row for _, row in known]
 
-    def _rearrange(self, keep: Sequence[int], added: Sequence[Mapping[str, str]]) -> None:
+    def rearrange(self, keep: Sequence[int], added: Sequence[Mapping[str, str]]) -> None:
+        """Keep these columns, in this order, and add series with these labels; for who holds `lock`."""
         columns = [*keep, *([-1] * len(added))]
         self.detector.rearrange(columns)
         self.labels = [*(self.labels[c] for c in keep), *added]

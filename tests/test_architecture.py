@@ -23,6 +23,7 @@ MAX_LINES = 450
 BASE = {"click", "msgspec", "prometheus_client", "urllib3", "yaml"}
 # Where the shared language may use more. Each is an extra, and is imported where it is used.
 MORE: Mapping[str, set[str]] = {
+    "watchkeeper.elastic": {"elastic_transport", "elasticsearch"},
     "watchkeeper.stores": {"numpy", "pandas"},
     "watchkeeper.instrumentation": {"genai_prices", "opentelemetry", "pybreaker"},
     "watchkeeper.queries": {"promql_parser"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-__all__ = ["Delivery", "DeliverySink", "fingerprint"]
+__all__ = ["Delivery", "DeliverySink", "Nobody", "fingerprint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,13 @@ class DeliverySink(Protocol):
     """Who takes deliveries: returns only after they are safe on disk; raises when they are not."""
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None: ...
+
+
+class Nobody:
+    """The sink of who only wants to know."""
+
+    def deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell nobody."""
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

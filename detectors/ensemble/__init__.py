@@ -40,10 +40,15 @@ CHANNELS = (
 )
 """What each channel compares the value with, in the order of `Surprise.channels`."""
 
-# The sides of each channel, upward first; a channel without directions has one side.
+# The sides of each channel: its rows among the magnitudes, upward first; a channel without directions has one.
 _SIDES = ((0, 1), (2, 3), (4, 5), (6,), (7, 8), (9, 10), (11, 12), (13, 14))
+_OF = dict(zip(CHANNELS, _SIDES, strict=True))
 _FIRST, _SECOND = [sides[0] for sides in _SIDES], [sides[-1] for sides in _SIDES]
-_COUNT = 15
+_COUNT = sum(len(sides) for sides in _SIDES)
+_DAILY = list(_OF["daily range"])
+# These are not in the unit of the series: widths of a range, and logarithms.
+_RATIOS = [*_OF["all-time range"], *_OF["three-day range"]]
+_LOGARITHMS = list(_OF["restlessness"])
 _LARGE = 1e30
 
 
@@ -174,7 +179,7 @@ class Ensemble:
         floor = np.where(np.isfinite(width), 1e-3 * width + 1e-9 * np.abs(self.centre) + 1e-30, 1e-30)
         floors = np.empty_like(magnitudes)
         floors[:] = floor
-        floors[7:11], floors[13:15] = 1e-3, 1e-2  # these are ratios and logarithms
+        floors[_RATIOS], floors[_LOGARITHMS] = 1e-3, 1e-2
         rare = self.records.judge(now, magnitudes, floors)
         first, second = rare[_FIRST], rare[_SECOND]
         channels, upward = np.maximum(first, second), first >= second
@@ -185,7 +190,7 @@ class Ensemble:
         return Surprise(at, score, onset, channels, upward, lower, upper)
 
     def _band(self) -> tuple[Floats, Floats]:
-        days, beyond = self.days, np.maximum(self.records.lowest[[4, 5]], 0.0)
+        days, beyond = self.days, np.maximum(self.records.lowest[_DAILY], 0.0)
         upper = np.where(np.isnan(days.usual_high), self.recent.most, days.usual_high + beyond[0])
         lower = np.where(np.isnan(days.usual_low), self.recent.least, days.usual_low - beyond[1])
         return np.where(np.isfinite(lower), lower, np.nan), np.where(np.isfinite(upper), upper, np.nan)

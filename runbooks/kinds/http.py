@@ -14,6 +14,7 @@ from runbooks.errors import NotConfigured, RenderError, StepError
 from runbooks.kinds.base import MAX_TEXT, Kind, Parsed, target_inputs, target_of
 from runbooks.records import Command, Result
 from runbooks.templates import PLACEHOLDER, Source, check_templates, escape_json, fill
+from watchkeeper.credentials import authorization
 
 __all__ = ["HTTP", "HttpBody"]
 
@@ -149,7 +150,8 @@ def _execute(command: Command, step: Step, context: Context, seconds: float) -> 
     if payload["endpoint"] is not None:
         _, credentials = _split_credentials(context.endpoints.get(payload["endpoint"], ""))
         if credentials is not None:
-            headers |= urllib3.make_headers(basic_auth=unquote(credentials))
+            user, _, password = credentials.partition(":")
+            headers |= authorization(unquote(user), unquote(password))
     timeout = urllib3.Timeout(total=seconds)
     try:
         with urllib3.PoolManager(num_pools=1, retries=False) as pool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from detectors import backtest
 from detectors.backtest import Replayed, replay
 from detectors.deviations import Deviation
+from detectors.feedback import about, append, told
+from detectors.knowledge import Knowledge
 from tests.app.detect_stores import LABELS, World, asked, write_store
-from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, lookup, run
+from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, healthy, lookup, run
 from tests.detectors.series import FakeStore, Sink
 from watchkeeper.app.cli import main
+from watchkeeper.settings.calendars import CalendarSettings, Maintenance, Moment
 from watchkeeper.units import SECONDS
 
 Series = dict[tuple[tuple[str, str], ...], Callable[[float], float | None]]
@@ -65,6 +69,31 @@ def test_it_finds_what_the_engine_would_have_delivered() -> None:
     )
     assert {(d.labels["tool"], d.since, d.ended) for d in found.deviations} == delivered
     assert len(delivered) == 2
+
+
+def test_a_calendar_holds_for_the_past_too() -> None:
+    begin = START + 86_400.0
+    night = Maintenance(name="move", start=Moment(begin - HOUR), end=Moment(begin + 4 * HOUR), labels=dict(TOOL))
+    world: Series = {TOOL: faulty(begin, begin + 3 * HOUR), (("tool", "other"),): faulty(begin, begin + 3 * HOUR)}
+    knowledge = Knowledge(CalendarSettings(maintenance=(night,)))
+    times = (START, START + 2 * 86_400.0)
+    found = replay(declare(), lookup, {"metrics": FakeStore(world)}, *times, learn=6 * 86_400.0, knowledge=knowledge)
+    assert [one.labels["tool"] for one in found.deviations] == ["other"]
+
+
+def test_no_opinion_counts_before_it_was_given(tmp_path: Path) -> None:
+    def bumps(at: float) -> float:
+        return healthy(at) + (0.14 if at >= START and HOUR <= at % 86_400 < 3 * HOUR else 0.0)
+
+    times = (START, START + 2 * 86_400.0)
+    stores = {"metrics": FakeStore({TOOL: bumps})}
+    before = replay(declare(), lookup, stores, *times, learn=6 * 86_400.0)
+    given = START + 12 * HOUR
+    append(tmp_path / "feedback.jsonl", about(told(before.deviations[0]), "false", at=given))
+    after = replay(declare(), lookup, stores, *times, learn=6 * 86_400.0, knowledge=Knowledge(directory=tmp_path))
+    early = [one.since for one in before.deviations if one.since < given]
+    assert len(before.deviations) > len(early) > 0
+    assert [one.since for one in after.deviations] == early
 
 
 def test_history_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from detectors.scoring import FileError
+from detectors.files import FileError
 from watchkeeper.app.commands.detect import command
 from watchkeeper.errors import SettingsError
 
@@ -78,7 +78,7 @@ def test_scores_go_to_a_file_that_is_there_as_a_whole(tmp_path: Path) -> None:
 
 def test_late_and_repeated_rows_and_gaps_are_answered_and_told(tmp_path: Path) -> None:
     rows = rows_of(200, fault=None)
-    odd = [*rows[:100], rows[99], rows[50], ("2026-03-01 08:22:00", ""), ("2026-03-01 08:23:00", "nan"), *rows[101:]]
+    odd = [*rows[:100], rows[99], rows[50], ("2026-03-01 08:22:00", ""), ("2026-03-01 08:23:00", "NULL"), *rows[101:]]
     result = detect("--csv", str(write(tmp_path / "in.csv", odd)))
     found = list(csv.DictReader(io.StringIO(result.stdout)))
     assert len(found) == len(odd)
@@ -96,6 +96,17 @@ def test_columns_have_the_names_that_the_options_give(tmp_path: Path) -> None:
         FileError, match=r"in\.csv:1: no column 'timestamp': name one with --time-column \(columns: 'when'"
     ):
         detect("--csv", str(path))
+
+
+@pytest.mark.parametrize("unit", [1, 1000], ids=["seconds", "milliseconds"])
+def test_times_since_the_epoch_give_the_scores_of_written_ones(tmp_path: Path, unit: int) -> None:
+    rows = rows_of(400, fault=350)
+    seconds = int(BEGIN.timestamp())
+    numbered = [(str(unit * (seconds + 300 * i)), value) for i, (_, value) in enumerate(rows)]
+    expected = scores(write(tmp_path / "written.csv", rows))
+    found = scores(write(tmp_path / "numbered.csv", numbered))
+    assert [row["timestamp"] for row in found] == [at for at, _ in numbered]
+    assert [row["score"] for row in found] == [row["score"] for row in expected]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,19 @@ def test_json_tells_seen_and_expected(world: World, capsys: pytest.CaptureFixtur
     assert found["seasons_seconds"] == []
 
 
+def test_a_series_that_is_well_in_a_planned_time_is_told_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin, until = (datetime.fromtimestamp(time.time() + hours * 3_600, UTC).isoformat() for hours in (-2, 2))
+    planned = f"{{name: move, start: {begin}, end: {until}, labels: {{instance: 'a:*'}}}}"
+    world = write_store(tmp_path, settings=f"calendars:\n  maintenance:\n    - {planned}\n")
+    words = ("redis.memory", "--at", world.at, "--config", world.config)
+    code, found = asked(capsys, "explain", *words, "instance=a:6379")
+    assert (code, found["state"], found["facts"]["known"]) == (0, "as expected", "maintenance move")
+    _, other = asked(capsys, "explain", *words, "instance=b:6379")
+    assert other["notes"] == []
+
+
 def test_the_picture_shows_line_band_and_time_of_the_deviation(world: World, tmp_path: Path) -> None:
     explain(world, "redis.memory", "--at", world.at, "--picture", str(tmp_path / "band.svg"))
     root = ElementTree.parse(tmp_path / "band.svg").getroot()

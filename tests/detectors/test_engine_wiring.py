@@ -333,6 +333,24 @@ def test_a_true_one_that_lasts_is_kept_out_until_it_ends(tmp_path: Path, sink: S
     assert float(watch_of(found).detector.samples[0]) > samples + 60
 
 
+@pytest.mark.parametrize("verdict,learned", [("true", False), ("planned", False), ("false", True)])
+def test_what_was_called_true_after_its_end_is_not_learned_from_history(
+    verdict: str, learned: bool, tmp_path: Path, sink: Sink, say: Callable[..., None]
+) -> None:
+    world = FakeStore({TOOL: faulty(BEGIN, BEGIN + 60 * HOUR)})
+    found = engine(world, sink, knowledge=Knowledge(directory=tmp_path))
+    found.warm_up(START)
+    run(found, START, BEGIN + 64 * HOUR)
+    first = min(sink.got, key=lambda one: one.starts_at)
+    say(BEGIN + 64 * HOUR, first.fingerprint, verdict)
+    counts = []
+    for knowledge in (Knowledge(directory=tmp_path), None):
+        anew = engine(world, sink, knowledge=knowledge)
+        anew.warm_up(BEGIN + 66 * HOUR)
+        counts.append(float(watch_of(anew).detector.samples[0]))
+    assert (counts[0] == counts[1]) is learned
+
+
 def test_nothing_is_written_where_nothing_is_to_be_kept(tmp_path: Path, sink: Sink) -> None:
     knowledge = Knowledge(directory=tmp_path, keep=False)
     found = engine(FakeStore({TOOL: faulty(BEGIN, BEGIN + 3 * HOUR)}), sink, knowledge=knowledge)

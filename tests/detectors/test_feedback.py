@@ -65,10 +65,12 @@ def test_however_far_off_it_was_the_band_does_not_become_endless() -> None:
 
 
 @pytest.mark.parametrize("verdict,kept_out", [("true", True), ("planned", True), ("false", False)])
-def test_what_was_true_or_planned_is_kept_out_of_what_is_learned(verdict: str, kept_out: bool) -> None:
+def test_what_was_true_or_planned_is_kept_out_of_what_is_learned_later(verdict: str, kept_out: bool) -> None:
+    said = Feedback((opinion(verdict),))
     times = START + HOUR * np.array([-0.5, 0.0, 0.5, 1.0, 1.5])
-    found = Feedback((opinion(verdict),)).excluded([SEARCH, OTHER], times)
-    assert found.tolist() == [[False, kept_out, kept_out, kept_out, False], [False] * 5]
+    later = [said.frozen([SEARCH, OTHER], at, START + DAY).tolist() for at in times]
+    assert later == [[False, False], *[[kept_out, False]] * 3, [False, False]]
+    assert not any(said.frozen([SEARCH], at, START + HOUR).any() for at in times)
 
 
 def test_one_that_is_called_true_while_it_lasts_teaches_nothing_until_it_ends() -> None:
@@ -80,12 +82,16 @@ def test_one_that_is_called_true_while_it_lasts_teaches_nothing_until_it_ends() 
 
 
 def test_a_planned_one_becomes_an_event_of_its_series_and_direction() -> None:
-    calendar = Calendar(Feedback((opinion("planned"), opinion("true", tool="other"))).events())
+    given, until = START + 2 * HOUR, START + DAY
+    planned = opinion("planned", at=given, ended=until)
+    calendar = Calendar(Feedback((planned, opinion("true", tool="other"))).events())
     assert [event.name for event in calendar.events] == ["because"]
     mine = {"tool": "search", "detector": "test.latency"}
-    assert calendar.muted(START + 60, mine, up=True)
-    assert not calendar.muted(START + 60, mine, up=False)
-    assert not calendar.muted(START + 60, {**mine, "tool": "other"}, up=True)
+    assert [calendar.muted(at, mine, up=True) for at in (given - 1, given, until - 1, until)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    assert not calendar.muted(given, mine, up=False)
+    assert not calendar.muted(given, {**mine, "tool": "other"}, up=True)
 
 
 def test_the_last_word_on_a_deviation_counts() -> None:
@@ -121,10 +127,10 @@ def test_the_order_of_arrival_changes_nothing(opinions: list[Opinion], shuffle: 
     a, b = Feedback(tuple(opinions)), Feedback((*other, *other[:2]))
     keys, times = [SEARCH, OTHER], START + HOUR * np.arange(0, 8, 0.5)
     assert a.settled == b.settled and a.events() == b.events()
-    np.testing.assert_array_equal(a.excluded(keys, times), b.excluded(keys, times))
     for at in times:
         np.testing.assert_array_equal(a.widening(keys, at), b.widening(keys, at))
         np.testing.assert_array_equal(a.frozen(keys, at), b.frozen(keys, at))
+        np.testing.assert_array_equal(a.frozen(keys, at, times[-1]), b.frozen(keys, at, times[-1]))
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from detectors.peer_signals import PeerSignals
-from detectors.peers import Peers, PeerTick, group_numbers
-from detectors.seasonal import DetectionError
+from detectors.peers import Peers, group_numbers
+from detectors.seasonal import DetectionError, Tick
 from tests.detectors.series import Floats
 from watchkeeper.signals import Polarity
 
@@ -31,7 +31,7 @@ def healthy(groups: int, days: float, *, seed: int, pods: int = PODS, noise: flo
     return np.asarray(common * own * np.exp(noise * memory))
 
 
-def run(peers: Peers, values: Floats, begin: int = 0) -> list[PeerTick]:
+def run(peers: Peers, values: Floats, begin: int = 0) -> list[Tick]:
     return [peers.tick((begin + i + 1) * STEP, values[:, i]) for i in range(values.shape[1])]
 
 
@@ -40,7 +40,7 @@ def watch(groups: int = 1, pods: int = PODS, **changes: object) -> Peers:
     return Peers(np.repeat(np.arange(groups), pods), **options)  # type: ignore[arg-type]
 
 
-def spans(ticks: list[PeerTick]) -> Floats:
+def spans(ticks: list[Tick]) -> Floats:
     """How many deviations each series had."""
     open_now = np.stack([tick.deviating for tick in ticks], axis=1).astype(int)
     return np.asarray((np.diff(open_now, axis=1, prepend=0) > 0).sum(axis=1), np.float64)

@@ -16,13 +16,24 @@ from watchkeeper.app.reading import moment, store_of
 from watchkeeper.catalogue import Catalogue
 from watchkeeper.clock import Clock, now
 from watchkeeper.declarations import Detector
-from watchkeeper.deliveries import Delivery, DeliverySink
+from watchkeeper.deliveries import Delivery, DeliverySink, Nobody
 from watchkeeper.errors import DefinitionError, StoreError, UnsupportedQuery
 from watchkeeper.findings import suggestion
 from watchkeeper.settings import Listener, Settings
 from watchkeeper.stores import Store, Writer
 
-__all__ = ["Asked", "asked", "detection_engine", "follow", "learned", "links_of", "once", "stores_of", "watched_only"]
+__all__ = [
+    "Asked",
+    "asked",
+    "detection_engine",
+    "follow",
+    "knowledge_of",
+    "learned",
+    "links_of",
+    "once",
+    "stores_of",
+    "watched_only",
+]
 
 # What is judged, and not only learned from, before the time that is asked for: since when and how far it deviates.
 _RECENT = 6 * 3_600.0
@@ -64,9 +75,6 @@ def detection_engine(
 
     Raises SettingsError for a country whose holidays are not known.
     """
-    knowledge = package("detectors.knowledge").Knowledge(
-        settings.calendars, directory=Path(settings.data), keep=state_path is not None
-    )
     return package("detectors.engine").DetectionEngine(
         tuple(catalogue.detectors.values()),
         lambda key: catalogue.queries[key].query,
@@ -76,9 +84,17 @@ def detection_engine(
         clock=clock,
         state_path=state_path,
         writer=writer,
-        knowledge=knowledge,
+        knowledge=knowledge_of(settings, keep=state_path is not None),
         edges=edges,
     )
+
+
+def knowledge_of(settings: Settings, *, keep: bool = False) -> Any:
+    """The calendars of the settings and the feedback of their directory, where only with `keep` anything is written.
+
+    Raises SettingsError for a country whose holidays are not known.
+    """
+    return package("detectors.knowledge").Knowledge(settings.calendars, directory=Path(settings.data), keep=keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +143,7 @@ def learned(found: Asked, stores: Mapping[str, Store], at: float) -> Any:
 
     Raises StoreError when the store does not answer.
     """
-    engine = detection_engine(found.catalogue, found.settings, stores, _Nobody(), clock=lambda: at)
+    engine = detection_engine(found.catalogue, found.settings, stores, Nobody(), clock=lambda: at)
     reads_metrics = [watch for watch in engine.watches.values() if watch.declared.reads == "metrics"]
     if reads_metrics:
         # Asked once here: each detector would wait for a store that is away by itself.
@@ -244,11 +260,6 @@ def follow(config: str | None, *, listen: str | None = None, detectors: Sequence
         )
         stop.wait()
     return 0
-
-
-class _Nobody:
-    def deliver(self, deliveries: Sequence[Delivery]) -> None:
-        """Tell nobody."""
 
 
 class _Told:

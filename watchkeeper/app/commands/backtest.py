@@ -33,15 +33,15 @@ def command(detectors: tuple[str, ...], start: str, end: str, learn: str, as_jso
     """Replay history through fresh detectors: what would have been told, and how much of it a week.
 
     Without names, the detectors of all that is watched here. Nothing looks ahead: each value is judged by those before
-    it, as at work. Nothing is delivered and nothing kept. What moves together is counted one by one here, and delivered
-    as one at work; calendars and feedback are left aside.
+    it, as at work, with the calendars of the settings, and feedback from when it was given on. Nothing is delivered and
+    nothing kept. What moves together is counted one by one here, and delivered as one at work.
 
     \b
     Examples:
       watchkeeper backtest --from 28d
       watchkeeper backtest redis.memory --from 2026-01-01 --to 2026-02-01 --json
     """
-    from watchkeeper.app.detecting import asked, stores_of
+    from watchkeeper.app.detecting import asked, knowledge_of, stores_of
 
     time = now()
     first, last = moment(start, "--from", time), moment(end, "--to", time)
@@ -50,6 +50,7 @@ def command(detectors: tuple[str, ...], start: str, end: str, learn: str, as_jso
     before = duration(learn, "--learn")
     found = asked(config, detectors)
     backtest = package("detectors.backtest")
+    knowledge = knowledge_of(found.settings)
     results = []
     with stores_of(found) as stores:
         for detector in found.catalogue.detectors.values():
@@ -61,6 +62,7 @@ def command(detectors: tuple[str, ...], start: str, end: str, learn: str, as_jso
                 last,
                 learn=before,
                 pace=found.settings.pace,
+                knowledge=knowledge,
             )
             results.append(result)
     if as_json:
