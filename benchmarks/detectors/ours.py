@@ -31,6 +31,14 @@ class Fleet:
         found = self._detector.tick(at, values)
         return found.score.astype(float), found.onset
 
+    def repeated(self, times: int) -> Fleet:
+        """As many copies of all series, with what is known of them."""
+        found = Fleet(0, self._detector.step)
+        found._detector.rearrange([-1] * (times * self._detector.series))
+        for name, array in self._detector.arrays().items():
+            found._detector.put(name, np.concatenate([array] * times, axis=-1))
+        return found
+
     def bytes(self) -> int:
         """The size of the state."""
         return sum(array.nbytes for array in self._detector.arrays().values())

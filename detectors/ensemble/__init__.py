@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from detectors.ensemble.days import Days
 from detectors.ensemble.records import LARGEST, Records
 from detectors.ensemble.windows import Extremes, Snapshots, Trailing
 
-__all__ = ["CHANNELS", "LARGEST", "Ensemble", "Surprise"]
+__all__ = ["CHANNELS", "DAY", "LARGEST", "Ensemble", "Surprise", "Tuning"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -45,10 +46,10 @@ _SIDES = ((0, 1), (2, 3), (4, 5), (6,), (7, 8), (9, 10), (11, 12), (13, 14))
 _OF = dict(zip(CHANNELS, _SIDES, strict=True))
 _FIRST, _SECOND = [sides[0] for sides in _SIDES], [sides[-1] for sides in _SIDES]
 _COUNT = sum(len(sides) for sides in _SIDES)
-_DAILY = list(_OF["daily range"])
+_DAILY = slice(_OF["daily range"][0], _OF["daily range"][1] + 1)
 # These are not in the unit of the series: widths of a range, and logarithms.
-_RATIOS = [*_OF["all-time range"], *_OF["three-day range"]]
-_LOGARITHMS = list(_OF["restlessness"])
+_RATIOS = slice(_OF["all-time range"][0], _OF["three-day range"][1] + 1)
+_LOGARITHMS = slice(_OF["restlessness"][0], _OF["restlessness"][1] + 1)
 _LARGE = 1e30
 
 
@@ -97,7 +98,7 @@ class Ensemble:
     """The state of all channels over S series, in arrays whose last axis is the series.
 
     `step` is the spacing of ticks and `period` the season that is compared with, in seconds. All of a tick's work is
-    over arrays; a series costs about 12 KB. A value that is NaN or infinite is a gap.
+    over arrays; a series costs about 15 KB. A value that is NaN or infinite is a gap.
     """
 
     def __init__(self, series: int, *, step: float, period: float = DAY, tuning: Tuning | None = None) -> None:
@@ -106,7 +107,6 @@ class Ensemble:
         ticks = max(1, round(period / step))
         # Coarse data have few values a day; a range of three days of it would be a range of nothing.
         ticks = max(24, ticks)
-        self._ticks = ticks
         self._fade = math.exp(-1.0 / (t.fade * ticks))
         self._slow = 1.0 / ticks
         slots = max(1, min(t.slots, round(period / step)))
@@ -126,6 +126,8 @@ class Ensemble:
         self.centre = np.full(series, np.nan)
         self.peak = np.zeros(series)
         self.ticked = np.zeros(series)
+        # Room to work in, no state: magnitudes, their floors, how rare they are.
+        self._room: Singles = np.empty((3, _COUNT, series), np.float32)
 
     _ROWS = ("highest", "lowest", "last", "swing", "centre", "peak", "ticked")
     _PARTS = ("days", "residuals", "excesses", "values", "recent", "unrest", "records")
@@ -143,12 +145,12 @@ class Ensemble:
         return state
 
     def put(self, name: str, array: NDArray[np.floating]) -> None:
-        """Set one array of the state by the name that `arrays` gives it."""
+        """Set one array of the state, which is copied, by the name that `arrays` gives it."""
         head, _, rest = name.rpartition(".")
         if head == "records":
             self.records.put(rest, array)
         else:
-            setattr(getattr(self, head) if head else self, rest, array)
+            setattr(getattr(self, head) if head else self, rest, np.array(array, order="C"))
 
     def rearrange(self, columns: Sequence[int]) -> None:
         """Reorder, drop and add series: column i becomes the old `columns[i]`, -1 a series about which nothing is
@@ -159,81 +161,118 @@ class Ensemble:
         if self.series:
             fresh.days.slot[:], fresh.ticked[:] = self.days.slot[0], self.ticked[0]
         for (name, mine), other in zip(self.arrays().items(), fresh.arrays().values(), strict=True):
-            self.put(name, np.ascontiguousarray(np.concatenate([mine, other], axis=-1)[..., take]))
+            self.put(name, np.concatenate([mine, other], axis=-1)[..., take])
 
     # -- one tick --
 
     def tick(self, at: float, values: Floats, present: Bools | None = None) -> Surprise:
         """Judge the values (S,) of time `at`, then learn from them."""
-        v = np.asarray(values, dtype=np.float64)
-        ok = np.abs(v) <= _LARGE
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            return self._tick(at, np.asarray(values, dtype=np.float64), present)
+
+    def _tick(self, at: float, values: Floats, present: Bools | None) -> Surprise:
+        ok = np.abs(values) <= _LARGE
         if present is not None:
             ok &= present
-        v = np.where(ok, v, np.nan)
+        whole = bool(ok.all())
+        v = values if whole else np.where(ok, values, np.nan)
         now = int(self.ticked[0]) if self.series else 0
+        if self._room.shape[-1] != self.series:
+            self._room = np.empty((3, _COUNT, self.series), np.float32)
         self.days.enter(at)
         lower, upper = self._band()
         magnitudes = self._magnitudes(now, v)
-        magnitudes[:, ~ok] = np.nan
-        width = self.highest - self.lowest
-        floor = np.where(np.isfinite(width), 1e-3 * width + 1e-9 * np.abs(self.centre) + 1e-30, 1e-30)
-        floors = np.empty_like(magnitudes)
-        floors[:] = floor
-        floors[_RATIOS], floors[_LOGARITHMS] = 1e-3, 1e-2
-        rare = self.records.judge(now, magnitudes, floors)
+        if not whole:
+            magnitudes[:, ~ok] = np.nan
+        rare = self.records.judge(now, magnitudes, self._floors(), out=self._room[2])
         first, second = rare[_FIRST], rare[_SECOND]
         channels, upward = np.maximum(first, second), first >= second
-        score = channels.mean(axis=0)
+        # One after the other: `mean` has another order, and so other digits, where there is one series.
+        score = reduce(np.add, channels) / np.float32(len(channels))
         onset = ok & (score > self.tuning.onset * self.peak)
-        self.peak = np.maximum(self.peak * self._fade, score)
-        self._learn(now, v, ok)
+        self.peak *= self._fade
+        np.maximum(self.peak, score, out=self.peak)
+        self._learn(now, v, ok, whole)
         return Surprise(at, score, onset, channels, upward, lower, upper)
 
     def _band(self) -> tuple[Floats, Floats]:
         days, beyond = self.days, np.maximum(self.records.lowest[_DAILY], 0.0)
-        upper = np.where(np.isnan(days.usual_high), self.recent.most, days.usual_high + beyond[0])
-        lower = np.where(np.isnan(days.usual_low), self.recent.least, days.usual_low - beyond[1])
-        return np.where(np.isfinite(lower), lower, np.nan), np.where(np.isfinite(upper), upper, np.nan)
+        lower, upper = days.usual_low - beyond[1], days.usual_high + beyond[0]
+        # In the first period, and in a slot that held nothing yet.
+        for edge, usual, recent in (
+            (lower, days.usual_low, self.recent.least),
+            (upper, days.usual_high, self.recent.most),
+        ):
+            if not np.isfinite(edge).all():
+                np.copyto(edge, recent, where=np.isnan(usual))
+                np.copyto(edge, np.nan, where=~np.isfinite(edge))
+        return lower, upper
+
+    def _floors(self) -> Singles:
+        """Differences of magnitudes that are too small to mean anything: (sides, S)."""
+        floors: Singles = self._room[1]
+        floor = 1e-3 * (self.highest - self.lowest) + 1e-9 * np.abs(self.centre) + 1e-30
+        if not np.isfinite(floor).all():
+            floor = np.where(np.isfinite(floor), floor, 1e-30)
+        floors[:] = floor.astype(np.float32)
+        floors[_RATIOS], floors[_LOGARITHMS] = 1e-3, 1e-2
+        return floors
 
     def _magnitudes(self, now: int, v: Floats) -> Singles:
         """What each side of each channel measures: (sides, S), NaN where nothing is known."""
         days = self.days
+        found: Singles = self._room[0]
         residual = v - days.usual
         above, below = np.maximum(v - days.usual_high, 0.0), np.maximum(days.usual_low - v, 0.0)
         self.residuals.push(now, residual)
         self.excesses.push(now, np.maximum(above, below))
         self.values.push(now, v)
-        lasting = self.residuals.mean()
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            ever = self._beyond(v, self.highest, self.lowest)
-            lately = self._beyond(v, self.recent.most, self.recent.least)
-            unrest = np.log(self.values.deviation() + 1e-3 * np.sqrt(self.swing) + 1e-12)
-            restless = unrest - self.unrest.median
-            step = v - self.last
-            self.unrest.push(now, unrest)
-            found = [residual, -residual, lasting, -lasting, above, below, self.excesses.mean(), *ever, *lately]
-            return np.stack([*found, step, -step, restless, -restless]).astype(np.float32)
+        found[0], found[2], found[4], found[5] = residual, self.residuals.mean(), above, below
+        found[6] = self.excesses.mean()
+        found[7], found[8] = _beyond(v, self.highest, self.lowest)
+        found[9], found[10] = _beyond(v, self.recent.most, self.recent.least)
+        found[11] = v - self.last
+        unrest = np.sqrt(self.swing)
+        unrest *= 1e-3
+        unrest += self.values.deviation()
+        unrest += 1e-12
+        np.log(unrest, out=unrest)
+        found[13] = unrest - self.unrest.median
+        self.unrest.push(now, unrest)
+        for up, down in ((0, 1), (2, 3), (11, 12), (13, 14)):
+            np.negative(found[up], out=found[down])
+        return found
 
-    @staticmethod
-    def _beyond(v: Floats, high: Floats, low: Floats) -> tuple[Floats, Floats]:
-        """How far values lie beyond a range, in widths of it, above and below."""
-        width = np.maximum(high - low, 1e-9 * np.maximum(np.abs(high), np.abs(low)) + 1e-12)
-        known = np.isfinite(high)
-        return (
-            np.where(known, np.maximum(v - high, 0.0) / width, np.nan),
-            np.where(known, np.maximum(low - v, 0.0) / width, np.nan),
-        )
-
-    def _learn(self, now: int, v: Floats, ok: Bools) -> None:
-        self.days.learn(v, ok)
-        self.recent.push(now, v, ok)
-        np.copyto(self.highest, np.maximum(self.highest, v), where=ok)
-        np.copyto(self.lowest, np.minimum(self.lowest, v), where=ok)
-        first = ok & np.isnan(self.centre)
-        self.centre = np.where(first, v, self.centre)
-        self.swing = np.where(first, 0.0, self.swing)
-        away = np.where(ok, v - self.centre, 0.0)
-        self.centre = self.centre + self._slow * away
-        self.swing = (1.0 - self._slow * ok) * (self.swing + self._slow * away * away)
-        self.last = np.where(ok, v, self.last)
+    def _learn(self, now: int, v: Floats, ok: Bools, whole: bool) -> None:
+        self.days.learn(v)
+        self.recent.push(now, v)
+        np.fmax(self.highest, v, out=self.highest)
+        np.fmin(self.lowest, v, out=self.lowest)
+        away = v - self.centre
+        if np.isnan(away).any():
+            first = ok & np.isnan(self.centre)
+            np.copyto(self.centre, v, where=first)
+            np.copyto(self.swing, 0.0, where=first)
+            away = np.where(ok, v - self.centre, 0.0)
+        drift = self._slow * away
+        self.centre += drift
+        drift *= away
+        self.swing += drift
+        self.swing *= 1.0 - self._slow if whole else 1.0 - self._slow * ok
+        np.copyto(self.last, v, where=True if whole else ok)
         self.ticked += 1.0
+
+
+def _beyond(v: Floats, high: Floats, low: Floats) -> tuple[Floats, Floats]:
+    """How far values lie beyond a range, in widths of it, above and below."""
+    width = np.maximum(np.abs(high), np.abs(low))
+    width *= 1e-9
+    width += 1e-12
+    np.maximum(width, high - low, out=width)
+    above, below = np.maximum(v - high, 0.0), np.maximum(low - v, 0.0)
+    above /= width
+    below /= width
+    if not np.isfinite(width).all():
+        above[~np.isfinite(high)] = below[~np.isfinite(high)] = np.nan
+    # A first step out of zero would be too many widths for a number of single precision.
+    return np.minimum(above, _LARGE, out=above), np.minimum(below, _LARGE, out=below)

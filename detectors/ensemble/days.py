@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,20 +65,21 @@ class Days:
             [array[former, (place + k) % self._slots] for k in self._around]
             for array in (self.high, self.low, self.mean)
         )
-        self.usual_high = median_of_rows(_reduce(np.fmax, highs))
-        self.usual_low = median_of_rows(_reduce(np.fmin, lows))
-        known = [~np.isnan(mean) for mean in means]
-        total = sum(np.where(k, m, 0.0) for k, m in zip(known, means, strict=True))
-        count = sum(k.astype(np.float64) for k in known)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.usual = median_of_rows(np.asarray(total / count))
+        self.usual_high[:] = median_of_rows(reduce(np.fmax, highs))
+        self.usual_low[:] = median_of_rows(reduce(np.fmin, lows))
+        self.usual[:] = median_of_rows(_mean(means))
 
-    def learn(self, values: Floats, mask: Bools) -> None:
-        """Take the values (S,) of the slot under way, where `mask`."""
-        np.copyto(self.most, np.maximum(self.most, values), where=mask)
-        np.copyto(self.least, np.minimum(self.least, values), where=mask)
-        self.total += np.where(mask, values, 0.0)
-        self.count += mask
+    def learn(self, values: Floats) -> None:
+        """Take the values (S,) of the slot under way; NaN is a gap."""
+        np.fmax(self.most, values, out=self.most)
+        np.fmin(self.least, values, out=self.least)
+        gaps = np.isnan(values)
+        if gaps.any():
+            self.total += np.where(gaps, 0.0, values)
+            self.count += ~gaps
+        else:
+            self.total += values
+            self.count += 1.0
 
     def _where(self, slot: int) -> tuple[int, int]:
         return (slot // self._slots) % len(self.high), slot % self._slots
@@ -91,8 +93,13 @@ class Days:
         self.most[:], self.least[:], self.total[:], self.count[:] = -np.inf, np.inf, 0.0, 0.0
 
 
-def _reduce(function: np.ufunc, parts: list[Singles]) -> Singles:
-    found = parts[0]
-    for part in parts[1:]:
-        found = function(found, part)
-    return found
+def _mean(parts: list[Singles]) -> Floats:
+    """The mean of parts of one shape, NaN left out; NaN where nothing is left."""
+    total: Singles = reduce(np.add, parts)
+    count: Floats | float = float(len(parts))
+    if np.isnan(total).any():
+        known = [~np.isnan(part) for part in parts]
+        total = reduce(np.add, [np.where(k, part, np.float32(0.0)) for k, part in zip(known, parts, strict=True)])
+        count = np.sum(known, axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(total.astype(np.float64) / count)

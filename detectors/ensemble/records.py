@@ -15,6 +15,7 @@ __all__ = ["LARGEST", "Records"]
 
 Singles = NDArray[np.float32]
 Bools = NDArray[np.bool_]
+Places = NDArray[np.intp]
 
 KEPT = 64
 """Records kept of each side: enough for a steady mean excess, and a quarter of a kilobyte."""
@@ -23,6 +24,11 @@ LARGEST = 6.0
 _QUANTILE = 0.9
 _ORDINARY = 0.1
 _LN10 = float(np.log(10.0))
+# Of n exponential excesses the largest is about their mean times this, at place n.
+_REACH = np.log(np.maximum(np.arange(KEPT + 1, dtype=np.float32), 1)) + np.float32(0.577)
+_ITEM = np.dtype((np.void, 4 * KEPT))
+# Rows of records at work at a time: so many stay in the cache of a core from the first step to the last.
+_ROWS_AT_ONCE = 512
 
 
 class Records:
@@ -38,110 +44,166 @@ class Records:
         shape = (sides, series)
         self.kept = np.full((*shape, KEPT), -np.inf, np.float32)
         self.lowest = np.full(shape, -np.inf, np.float32)
-        self.largest = np.full(shape, -np.inf, np.float32)
-        self.excess = np.zeros(shape, np.float32)
         self.count = np.zeros(shape, np.float32)
         self.edge = np.zeros(shape, np.float32)
         self.scale = np.zeros(shape, np.float32)
+        # Room to work in, no state: to ask the system for as much in each tick costs more than the work.
+        self._room: Singles = np.empty((3, *shape), np.float32)
 
-    _ROWS = ("lowest", "largest", "excess", "count", "edge", "scale")
+    _ROWS = ("lowest", "count", "edge", "scale")
 
     def arrays(self) -> dict[str, Singles]:
         """Its state, by name; the last axis is the series."""
         return {"kept": np.moveaxis(self.kept, -1, 0), **{name: getattr(self, name) for name in self._ROWS}}
 
     def put(self, name: str, array: NDArray[np.floating]) -> None:
-        """Set one array of the state by the name that `arrays` gives it."""
+        """Set one array of the state, which is copied, by the name that `arrays` gives it."""
         whole = np.moveaxis(array, 0, -1) if name == "kept" else array
-        setattr(self, name, np.ascontiguousarray(whole, dtype=np.float32))
+        setattr(self, name, np.array(whole, dtype=np.float32, order="C"))
 
-    def judge(self, now: int, magnitude: Singles, floor: Singles) -> Singles:
-        """How rare each magnitude (sides, S) of tick number `now` is among its past, in decades from 0 to LARGEST;
-        then it is part of the past. NaN is a gap, and 0.
+    def judge(self, now: int, magnitude: Singles, floor: Singles, out: Singles | None = None) -> Singles:
+        """How rare each magnitude (sides, S) of tick number `now` is among its past, in decades from 0 to LARGEST, in
+        `out` if that is given; then it is part of the past. NaN is a gap, and 0.
 
         `floor` (sides, S) is the smallest difference that the tail beyond the records may be measured in.
         """
-        known = ~np.isnan(magnitude)
-        value = np.where(known, magnitude, np.float32(-np.inf))
-        seen = np.minimum(self.count, self._horizon)
-        told = self.count >= self._minimum
-        rare = np.zeros_like(self.edge)
-        high = np.flatnonzero((value > self.lowest).ravel())
-        middle = np.flatnonzero((told & (value > self.edge) & (seen > 10 * KEPT)).ravel())
-        if len(middle):
-            edge = self.edge.ravel()[middle]
-            decades = np.log10(seen.ravel()[middle] / KEPT)
-            with np.errstate(over="ignore"):
-                part = (value.ravel()[middle] - edge) / np.maximum(self.lowest.ravel()[middle] - edge, 1e-30)
-            rare.ravel()[middle] = 1.0 + np.clip(part, 0.0, 1.0) * (decades - 1.0)
+        rare = np.empty_like(magnitude) if out is None else out
+        rare.fill(0.0)
+        # A gap is above nothing: NaN compares false.
+        above, among = magnitude > self.edge, magnitude > self.lowest
+        below = np.flatnonzero(np.greater(above, among))
+        if len(below):
+            self._read(below, magnitude, rare)
+        high = np.flatnonzero(among)
         if len(high):
-            self._place(high, value.ravel()[high], seen, told, floor, rare)
-        self._count(value, known)
-        if now % self._turn == 0:
-            self._forget(now // self._turn)
-        return np.minimum(rare, np.float32(LARGEST))
+            self._place(high, magnitude, floor, rare)
+        self._count(magnitude, above)
+        self._forget(now)
+        return rare
 
-    def _place(
-        self, high: NDArray[np.intp], value: Singles, seen: Singles, told: Bools, floor: Singles, rare: Singles
-    ) -> None:
+    def _read(self, below: Places, magnitude: Singles, rare: Singles) -> None:
+        """Rarity of the values above the 90th percentile and below the records. `below` indexes (sides * S)."""
+        count: Singles = self.count.take(below)
+        known = count >= max(self._minimum, 10.0 * KEPT + 1.0)
+        if not known.all():
+            below, count = below[known], count[known]
+        edge = self.edge.take(below)
+        decades = _decades(np.asarray(np.minimum(count, np.float32(self._horizon)) / KEPT, np.float32))
+        with np.errstate(over="ignore"):
+            part = (magnitude.take(below) - edge) / np.maximum(self.lowest.take(below) - edge, 1e-30)
+        decades -= 1.0
+        decades *= np.minimum(part, 1.0)
+        decades += 1.0
+        rare.put(below, np.minimum(decades, LARGEST))
+
+    def _place(self, high: Places, magnitude: Singles, floor: Singles, rare: Singles) -> None:
         """Rarity of the values that belong among the records, which then hold them. `high` indexes (sides * S)."""
-        flat = self.kept.reshape(-1, KEPT)
-        kept = flat[high]
-        above = np.add.reduce((kept >= value[:, None]).view(np.uint8), axis=1, dtype=np.uint8)
-        counted = np.log10((seen.ravel()[high] + 1.0) / (above + 0.5))
-        tail = np.maximum(np.maximum(self.excess.ravel()[high], floor.ravel()[high]) * _LN10, 1e-30)
-        beyond = np.where(above == 0, (value - self.largest.ravel()[high]) / tail, 0.0)
-        beyond = np.where(np.isfinite(beyond), beyond, 0.0)
+        # All records of a side of a series are one item: taking and putting them is one copy each.
+        items = self.kept.view(_ITEM).reshape(-1)
+        values, count = magnitude.take(high), self.count.take(high)
+        above, lowest = np.empty(len(high), np.uint8), np.empty(len(high), np.float32)
+        first, before = [], []
+        for begin in range(0, len(high), _ROWS_AT_ONCE):
+            part = slice(begin, begin + _ROWS_AT_ONCE)
+            value, taken = values[part], items.take(high[part])
+            kept = taken.view(np.float32).reshape(-1, KEPT)
+            # Row after row in one line: an operation over short rows costs several times as much.
+            line, column = kept.reshape(-1), np.repeat(value, KEPT)
+            # One bit for each of the 64 records.
+            above[part] = np.bitwise_count(np.packbits(line >= column).view(np.uint64))
+            new = np.flatnonzero(above[part] == 0)
+            first.append(begin + new)
+            before.append(kept[new])
+            # The smallest makes room and the others move down to the place of the new one: all are still in order.
+            largest = np.maximum(kept[:, -1], value)
+            np.minimum(line[1:], column[:-1], out=column[:-1])
+            np.maximum(line[:-1], column[:-1], out=line[:-1])
+            kept[:, -1] = largest
+            lowest[part] = kept[:, 0]
+            items.put(high[part], taken)
+        self.lowest.put(high, lowest)
+        counted = _decades((np.minimum(count, np.float32(self._horizon)) + np.float32(1.0)) / (above + np.float32(0.5)))
         # Among few values, or many that are equal, most belong among the records: that is not rare.
-        rare.ravel()[high] = np.where(told.ravel()[high] & (counted > _ORDINARY), counted + beyond, 0.0)
-        kept[:, 0] = value
-        kept.sort(axis=1)
-        flat[high] = kept
-        self.lowest.ravel()[high] = kept[:, 0]
-        self.largest.ravel()[high] = kept[:, -1]
-        self.excess.ravel()[high] = _excess(kept)
+        said = (count >= self._minimum) & (counted > _ORDINARY)
+        new = np.concatenate(first)
+        if len(new):
+            counted[new] += _beyond(values[new], np.concatenate(before), floor.take(high[new]))
+        counted *= said
+        rare.put(high, np.minimum(counted, LARGEST))
 
-    def _count(self, value: Singles, known: Bools) -> None:
+    def _count(self, value: Singles, above: Bools) -> None:
         """Follow the 90th percentile (Robbins-Monro), in steps that shrink with what is known."""
-        np.copyto(self.edge, value, where=known & (self.count == 0))
-        self.count += known
-        gain = 1.0 / np.maximum(self.count, np.float32(1.0))
-        size = np.abs(value) - self.scale
-        size *= np.maximum(gain, np.float32(1e-3))
-        np.add(self.scale, size, out=self.scale, where=known)
+        gaps = np.isnan(value)
+        whole = not gaps.any()
+        if not self.count.all():
+            first = (self.count == 0) > gaps
+            np.copyto(self.edge, value, where=first)
+            above &= ~first
+        self.count += np.float32(1.0) if whole else ~gaps
+        if self._room.shape[1:] != value.shape:
+            self._room = np.empty((3, *value.shape), np.float32)
+        gain, size, slow = self._room
+        np.maximum(self.count, np.float32(1.0), out=gain)
+        np.divide(np.float32(1.0), gain, out=gain)
+        np.abs(value, out=size)
+        size -= self.scale
+        size *= np.maximum(gain, np.float32(1e-3), out=slow)
+        if not whole:
+            np.copyto(size, 0.0, where=gaps)
+        self.scale += size
         step = np.sqrt(gain, out=gain)
         np.maximum(step, np.float32(0.02), out=step)
         step *= self.scale
-        step *= np.where(value > self.edge, np.float32(_QUANTILE), np.float32(_QUANTILE - 1.0))
-        np.add(self.edge, step, out=self.edge, where=known)
+        step *= np.subtract(above.view(np.uint8), np.float32(1.0 - _QUANTILE), out=size)
+        if not whole:
+            np.copyto(step, 0.0, where=gaps)
+        self.edge += step
 
-    def _forget(self, turn: int) -> None:
-        """Drop the record whose turn it is, of the series that have seen a horizon."""
-        old = np.flatnonzero((self.count >= self._horizon).ravel())
-        if len(old):
-            flat = self.kept.reshape(-1, KEPT)
-            kept = flat[old]
+    def _forget(self, now: int) -> None:
+        """Drop the record whose turn it is, of the series that have seen a horizon: the sides one after the other, so
+        that no tick has all of the work.
+        """
+        sides = len(self.count)
+        for side in range(sides):
+            turn, early = divmod(now - side * self._turn // sides, self._turn)
+            if early:
+                continue
+            old = np.flatnonzero(self.count[side] >= self._horizon)
             # A fixed walk through all places (37 and 64 have no common factor), the same after a restart.
-            kept[:, turn * 37 % KEPT] = -np.inf
-            kept.sort(axis=1)
-            flat[old] = kept
-            self.lowest.ravel()[old] = kept[:, 0]
-            self.largest.ravel()[old] = kept[:, -1]
+            place = turn * 37 % KEPT
+            for begin in range(0, len(old), _ROWS_AT_ONCE):
+                rows = old[begin : begin + _ROWS_AT_ONCE]
+                kept = self.kept[side].take(rows, axis=0)
+                kept[:, 1 : place + 1] = kept[:, :place].copy()
+                kept[:, 0] = -np.inf
+                self.kept[side, rows] = kept
+                self.lowest[side, rows] = -np.inf
+
+
+def _decades(ratio: Singles) -> Singles:
+    # The logarithm to the base e is several times faster than that to the base 10.
+    return np.log(ratio, out=ratio) * np.float32(1.0 / _LN10)
+
+
+def _beyond(value: Singles, kept: Singles, floor: Singles) -> Singles:
+    """The decades by which the tail beyond records (rows, KEPT), ascending, falls until a value."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        tail = np.maximum(np.maximum(_excess(kept), floor) * _LN10, 1e-30)
+        found = np.minimum((value - kept[:, -1]) / tail, LARGEST)
+    # Without any record there is nothing to be beyond of.
+    return np.where(np.isfinite(kept[:, -1]) & ~np.isnan(found), found, np.float32(0.0))
 
 
 def _excess(kept: Singles) -> Singles:
     """The mean excess of records (rows, KEPT), ascending, over the smallest of each row.
 
-    Of n exponential excesses the largest is about their mean times ln n + 0.577: a series whose records reach farther
-    has a heavier tail than its mean tells, and gets it.
+    A series whose records reach farther than the largest of exponential excesses would has a heavier tail than its
+    mean tells, and gets it.
     """
-    if np.isfinite(kept[:, 0]).all():
-        # The same numbers to the last bit as below: a series must not depend on which others are young.
-        least, many, total = kept[:, 0], np.full(len(kept), KEPT, np.float32), kept.sum(axis=1)
-    else:
-        held = np.isfinite(kept)
-        least = np.where(held, kept, np.inf).min(axis=1)
-        many = np.count_nonzero(held, axis=1).astype(np.float32)
-        total = np.where(held, kept, 0.0).sum(axis=1)
-    reach = (kept[:, -1] - least) / (np.log(many) + np.float32(0.577))
-    return np.asarray(np.maximum(total / many - least, reach))
+    many = np.bitwise_count(np.packbits(kept > -np.inf).view(np.uint64)).astype(np.intp)
+    many = np.maximum(many, 1)
+    least = kept[np.arange(len(kept)), KEPT - many]
+    excess = np.maximum(kept, least[:, None])
+    excess -= least[:, None]
+    mean = np.einsum("ij->i", excess) / many.astype(np.float32)
+    return np.asarray(np.maximum(mean, excess[:, -1] / _REACH[many]))

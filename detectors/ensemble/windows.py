@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,13 +13,18 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def median_of_rows(rows: NDArray[np.floating]) -> Floats:
+def median_of_rows(rows: NDArray[np.floating]) -> NDArray[np.floating]:
     """The median over the first axis, NaN left out; NaN where nothing is left. rows: (R, S) -> (S,)."""
-    ordered = np.sort(rows, axis=0)
-    count = np.count_nonzero(~np.isnan(ordered), axis=0)
-    low = np.take_along_axis(ordered, np.maximum(count - 1, 0)[None] // 2, 0)[0]
-    high = np.take_along_axis(ordered, np.minimum(count // 2, len(rows) - 1)[None], 0)[0]
-    return np.where(count > 0, 0.5 * (low + high), np.nan)
+    # A copy with each series in one piece: so sorting takes half the time.
+    ordered = np.array(rows.T, order="C")
+    ordered.sort(axis=1)
+    many = len(rows)
+    if not np.isnan(ordered[:, -1]).any():
+        return np.asarray(0.5 * (ordered[:, (many - 1) // 2] + ordered[:, many // 2]))
+    count = np.count_nonzero(~np.isnan(ordered), axis=1)
+    each = np.arange(len(ordered))
+    low = ordered[each, np.maximum(count - 1, 0) // 2]
+    return np.asarray(0.5 * (low + ordered[each, np.minimum(count // 2, many - 1)]))
 
 
 class Trailing:
@@ -39,34 +46,58 @@ class Trailing:
         """Its state, by name; the last axis is the series."""
         return {name: getattr(self, name) for name in ("ring", "anchor", "total", "square", "count")}
 
+    def _full(self) -> bool:
+        return bool(self.count.min(initial=self._width) == self._width)
+
     def push(self, now: int, values: Floats) -> None:
         """Take the values (S,) of tick number `now`; NaN is a gap."""
-        known = ~np.isnan(values)
-        self.anchor = np.where(known & np.isnan(self.anchor), values, self.anchor)
         row = self.ring[now % self._width]
-        held = ~np.isnan(row)
-        gone = np.where(held, row, 0.0)
-        np.subtract(values, self.anchor, out=row)
-        come = np.where(known, row, 0.0)
+        come = values - self.anchor
+        gaps = np.isnan(come)
+        full = self._full()
+        if full and not gaps.any():
+            gone = row.copy()
+            row[:] = come
+        else:
+            known = ~np.isnan(values)
+            # Where the anchor is not known, the value becomes it.
+            fresh = known & gaps
+            np.copyto(self.anchor, values, where=fresh)
+            come[fresh] = 0.0
+            held = ~np.isnan(row)
+            gone = np.where(held, row, 0.0)
+            row[:] = come
+            come = np.where(known, come, 0.0)
+            self.count += known
+            self.count -= held
         self.total += come - gone
-        self.square += come * come - gone * gone
-        self.count += known.astype(float) - held
+        come *= come
+        gone *= gone
+        self.square += np.subtract(come, gone, out=come)
         if now % self._width == self._width - 1:
-            self.total = np.nansum(self.ring, axis=0)
-            self.square = np.nansum(self.ring * self.ring, axis=0)
+            rows = self.ring if self._full() else np.nan_to_num(self.ring)
+            # Row by row: `sum` has another order, and so other digits, where there is one series.
+            self.total = reduce(np.add, rows)
+            self.square = reduce(np.add, np.square(rows))
 
     def mean(self) -> Floats:
         """The mean (S,); NaN where fewer than `least` values are known."""
+        if self._full():
+            return self.anchor + self.total / self._width
         return np.where(self.count >= self._least, self.anchor + self.total / np.maximum(self.count, 1.0), np.nan)
 
     def deviation(self) -> Floats:
         """The standard deviation (S,); NaN where fewer than `least` values are known."""
-        many = np.maximum(self.count, 1.0)
-        mean = self.total / many
-        spread = np.maximum(self.square / many - mean * mean, 0.0)
+        full = self._full()
+        many = self._width if full else np.maximum(self.count, 1.0)
+        mean, square = self.total / many, self.square / many
+        mean *= mean
+        spread = np.subtract(square, mean, out=mean)
         # What is left by cancellation is no deviation.
-        spread = np.where(spread > 1e-13 * self.square / many, spread, 0.0)
-        return np.where(self.count >= self._least, np.sqrt(spread), np.nan)
+        square *= 1e-13
+        spread *= spread > square
+        found = np.sqrt(spread, out=spread)
+        return found if full else np.where(self.count >= self._least, found, np.nan)
 
 
 class Extremes:
@@ -83,16 +114,16 @@ class Extremes:
         """Its state, by name; the last axis is the series."""
         return {"high": self.high, "low": self.low, "most": self.most, "least": self.least}
 
-    def push(self, now: int, values: Floats, mask: Bools) -> None:
-        """Take the values (S,) of tick number `now`, where `mask`."""
+    def push(self, now: int, values: Floats) -> None:
+        """Take the values (S,) of tick number `now`; NaN is a gap."""
         row = (now // self._ticks) % len(self.high)
         if now % self._ticks == 0:
             self.high[row], self.low[row] = -np.inf, np.inf
             self.most, self.least = self.high.max(axis=0), self.low.min(axis=0)
-        np.copyto(self.high[row], np.maximum(self.high[row], values), where=mask)
-        np.copyto(self.low[row], np.minimum(self.low[row], values), where=mask)
-        np.copyto(self.most, np.maximum(self.most, values), where=mask)
-        np.copyto(self.least, np.minimum(self.least, values), where=mask)
+        for high, low in ((self.high[row], self.low[row]), (self.most, self.least)):
+            # These two pass over NaN.
+            np.fmax(high, values, out=high)
+            np.fmin(low, values, out=low)
 
 
 class Snapshots:
@@ -111,4 +142,4 @@ class Snapshots:
         """Take the values (S,) of tick number `now`, when it is time for a snapshot; NaN is a gap."""
         if now % self._ticks == 0:
             self.ring[(now // self._ticks) % len(self.ring)] = values
-            self.median = median_of_rows(self.ring)
+            self.median = np.asarray(median_of_rows(self.ring), np.float64)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from detectors.ensemble import CHANNELS, LARGEST, Ensemble, Surprise
+from detectors.ensemble.windows import median_of_rows
 
 Floats = NDArray[np.float64]
 STEP = 300.0
@@ -73,6 +74,38 @@ def test_series_do_not_know_of_each_other() -> None:
     together, alone = run(values), run(values[:, 2:3])
     for one, two in zip(together, alone, strict=True):
         np.testing.assert_array_equal(one.channels[:, 2], two.channels[:, 0])
+        assert one.score[2] == two.score[0]
+
+
+def test_gaps_of_one_series_change_nothing_of_another() -> None:
+    values = healthy(3, series=2)
+    gapped = values.copy()
+    gapped[np.random.default_rng(1).random(len(values)) < 0.2, 1] = np.nan
+    for one, two in zip(run(values), run(gapped), strict=True):
+        np.testing.assert_array_equal(one.channels[:, 0], two.channels[:, 0])
+        np.testing.assert_array_equal([one.lower[0], one.upper[0]], [two.lower[0], two.upper[0]])
+
+
+def test_what_was_said_of_a_tick_stays_when_the_next_comes() -> None:
+    values = healthy(2, series=2)
+    ensemble = Ensemble(2, step=STEP)
+    run(values[:-2], ensemble)
+    said = ensemble.tick(STEP * (len(values) - 1), values[-2])
+    parts = (said.score, said.channels, said.upward, said.lower, said.upper)
+    before = [part.copy() for part in parts]
+    ensemble.tick(STEP * len(values), values[-1] + 50.0)
+    for part, kept in zip(parts, before, strict=True):
+        np.testing.assert_array_equal(part, kept)
+
+
+@pytest.mark.parametrize("series", [1, 5])
+def test_the_median_leaves_out_gaps_and_leaves_its_rows_alone(series: int) -> None:
+    rows = np.random.default_rng(2).standard_normal((7, series))
+    rows[2, 0] = rows[5, -1] = np.nan
+    before = rows.copy()
+    np.testing.assert_allclose(median_of_rows(rows), np.nanmedian(rows, axis=0))
+    np.testing.assert_array_equal(rows, before)
+    assert np.isnan(median_of_rows(np.full((7, series), np.nan))).all()
 
 
 def test_a_series_keeps_its_past_when_others_come_and_go() -> None:

@@ -69,3 +69,38 @@ def test_a_series_does_not_depend_on_how_young_its_neighbours_are() -> None:
     values = random.standard_exponential((900, 2))
     values[:700, 1] = np.nan
     assert judged(values)[:, 0].tolist() == judged(values[:, :1])[:, 0].tolist()
+
+
+def test_the_largest_values_are_kept_in_order() -> None:
+    values = np.random.default_rng(4).standard_normal((500, 2, 700)).astype(np.float32)
+    values[:, 1, ::3] = np.round(values[:, 1, ::3])
+    records = Records(2, 700, horizon=10_000, minimum=30)
+    for now, value in enumerate(values):
+        records.judge(now, value, np.full_like(value, 1e-9))
+    # A value that is as large as the smallest record changes nothing.
+    np.testing.assert_array_equal(records.kept, np.moveaxis(np.sort(values, axis=0)[-KEPT:], 0, -1))
+    np.testing.assert_array_equal(records.lowest, records.kept[..., 0])
+
+
+def test_no_tick_has_all_of_the_forgetting() -> None:
+    horizon, sides = 640, 5
+    records = Records(sides, 3, horizon=horizon, minimum=30)
+    floor = np.full((sides, 3), 1e-9, np.float32)
+    for now in range(horizon):
+        records.judge(now, np.full((sides, 3), now, np.float32), floor)
+    lost = []
+    for now in range(horizon, horizon + 40):
+        records.judge(now, np.full((sides, 3), np.nan, np.float32), floor)
+        lost.append(int(np.isinf(records.kept[:, 0]).sum()))
+    assert np.diff([0, *lost]).max() == 1
+    assert lost[-1] == 4 * sides
+
+
+def test_a_first_step_out_of_zero_is_as_rare_as_can_be_told() -> None:
+    values = np.zeros((500, 1))
+    values[100:300] += np.linspace(0, 1e-30, 200)[:, None]
+    values[-1] = 1e9
+    records = Records(1, 1, horizon=10_000, minimum=30)
+    floor = np.full((1, 1), 1e-30, np.float32)
+    rare = [records.judge(now, row[None].astype(np.float32), floor)[0, 0] for now, row in enumerate(values)]
+    assert rare[-1] == LARGEST
