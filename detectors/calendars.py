@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.components import place_of
 from detectors.rootcause.ranking import Change
 from detectors.texts import clock_time
 from watchkeeper.errors import SettingsError
@@ -170,7 +171,7 @@ class Calendar:
         the newest first, then events and holidays that cover its beginning.
         """
         found = [
-            f"{change.text} at {clock_time(change.at, at)}"
+            f"{_told(change)} at {clock_time(change.at, at)}"
             for change in sorted(self.changes, key=lambda c: (-c.at, c.text))
             if since - _NAMED_WITHIN <= change.at <= at and _concerns(change, labels)
         ]
@@ -197,8 +198,11 @@ class Bound:
         self._series = len(labels)
         self._events = [(e, _which(labels, e.labels)) for e in calendar.events]
         self._holidays = [(h, _which(labels, h.labels)) for h in calendar.holidays]
+        # Somebody watches what a deploy does; a restart may be nobody's.
         self._changes = [
-            (change.at, np.array([_concerns(change, one) for one in labels], np.bool_)) for change in calendar.changes
+            (change.at, np.array([_concerns(change, one) for one in labels], np.bool_))
+            for change in calendar.changes
+            if change.meant
         ]
 
     def at(self, at: float) -> Marks:
@@ -237,7 +241,7 @@ class Bound:
 def calendar_of(
     settings: CalendarSettings, *, changes: Iterable[Change] = (), events: Iterable[Event] = ()
 ) -> Calendar:
-    """The calendar of the settings, with changes from elsewhere and events that people named in their feedback.
+    """The calendar of the settings, with further changes from elsewhere and events that people named in their feedback.
 
     Raises SettingsError for a country whose holidays are not known.
     """
@@ -254,7 +258,13 @@ def calendar_of(
             days.append(HolidayCalendar(one.country, one.subdivision, one.timezone, one.labels))
         except SettingsError as error:
             raise SettingsError(str(error), place=("calendars", "holidays", index, "country")) from None
-    return Calendar((*windows, *planned, *events), tuple(days), tuple(changes), float(settings.after_deploy))
+    deploys = (Change(float(one.at), one.component, f"deploy of {one.name}") for one in settings.deploys)
+    return Calendar((*windows, *planned, *events), tuple(days), (*deploys, *changes), float(settings.after_deploy))
+
+
+def _told(change: Change) -> str:
+    """A change of one instance with its name: of a series of the whole service it is not told otherwise."""
+    return f"{change.text} of {change.component}" if change.of and change.of != change.component else change.text
 
 
 def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
@@ -266,5 +276,9 @@ def _which(labels: Sequence[Mapping[str, str]], wanted: Mapping[str, str]) -> Bo
 
 
 def _concerns(change: Change, labels: Mapping[str, str]) -> bool:
-    """Whether a change is of a component that a series belongs to; one of no component is everybody's."""
-    return not change.component or change.component in labels.values()
+    """Whether a change is of a component that a series belongs to; one of no component is everybody's, and one of an
+    instance that of its service where no instance is told apart.
+    """
+    values = labels.values()
+    whole = change.of and change.of in values and not place_of(labels)
+    return not change.component or change.component in values or bool(whole)

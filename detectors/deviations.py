@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from detectors.contributors import Contributor
-from detectors.texts import amount, band, clock_time, expand, series_name
+from detectors.texts import amount, band, clock_time, expand, sentence, series_name, unlike
+from detectors.unit_cost import EXPLAINED
 from watchkeeper.declarations import Detector
 from watchkeeper.deliveries import Delivery, fingerprint
 from watchkeeper.units import Unit
@@ -31,7 +32,10 @@ class Deviation:
     Values are in `unit`; `score` is the highest so far, `worst` the value farthest from its expectation;
     `excess` the sum of observed minus expected over the judged times. While `silent` the series gives no values, so
     that nobody knows whether it lasts; `ended_by` says why it ended. `notes` are what calendars say of its time, and
-    `widened` is by what feedback has multiplied the half of the band that it is beyond.
+    `widened` is by what feedback has multiplied the half of the band that it is beyond. `peers` is with how many others
+    it was compared, 0 where with its own past. `kind` says of a unit cost what is the matter (see
+    `detectors.unit_cost`), and `beside` how traffic and latency are; `goes_with` are the keys of deviations that are
+    the same problem.
     """
 
     detector: Detector
@@ -57,6 +61,10 @@ class Deviation:
     ended_by: End = "back"
     notes: tuple[str, ...] = field(default=())
     widened: float = 1.0
+    peers: int = 0
+    kind: str = ""
+    beside: str = ""
+    goes_with: frozenset[str] = field(default=frozenset())
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -69,7 +77,7 @@ class Deviation:
         self, at: float, observed: float, expected: float, lower: float, upper: float, score: float, stage: int
     ) -> None:
         """Take a judged value of its span into it; times that were judged before are passed over."""
-        if at <= self.at or observed != observed:
+        if at <= self.at or observed != observed or expected != expected:
             return
         self.at, self.observed, self.expected, self.lower, self.upper = at, observed, expected, lower, upper
         self.score = max(self.score, score)
@@ -77,6 +85,11 @@ class Deviation:
         if abs(observed - expected) >= abs(self.worst - self.worst_expected):
             self.worst, self.worst_expected = observed, expected
         self.excess += observed - expected
+
+    @property
+    def untold(self) -> bool:
+        """Whether it is none for a person: a unit cost that traffic explains, and that nobody was told of before."""
+        return self.kind == EXPLAINED and self.sent_at is None
 
     @property
     def impact(self) -> str:
@@ -100,17 +113,21 @@ class Deviation:
         hour = " at this hour" if self.stage >= _SEASONAL and self.step < 86_400 else ""
         expected = band(self.lower, self.upper, self.unit, never_negative=self.observed >= 0 and self.expected >= 0)
         verb = "was" if self.silent else "is"
-        text = (
-            f"{what} {verb} {amount(self.observed, self.unit)}; "
-            f"expected {expected}{hour}; since {clock_time(self.since, now)}: {self.impact}."
-        )
+        seen = f"{verb} {amount(self.observed, self.unit)}; expected {expected}{hour}"
+        if self.detector.peers:
+            seen = f"{verb} {unlike(self.peers)}: {amount(self.observed, self.unit)}; by them expected {expected}"
+        text = f"{what} {seen}; since {clock_time(self.since, now)}: {self.impact}."
+        if self.kind:
+            text += f" {sentence(self.kind, self.beside)}"
         if self.silent:
             text += f" The series is silent since {clock_time(self.at, now)}: whether it still deviates is unknown."
         if self.contributors:
             text += f" Most of the change: {', '.join(str(c) for c in self.contributors[:3])}."
         if self.notes:
             text += f" Known of that time: {'; '.join(self.notes)}."
-        if self.stage < _SEASONAL:
+        if self.stage < _SEASONAL and self.detector.peers:
+            text += " By how much it usually differs from them is not known yet."
+        elif self.stage < _SEASONAL:
             text += " The detector does not know a full season of this series yet."
         return text
 
@@ -129,7 +146,8 @@ class Deviation:
         if self.ended_by == "muted":
             why = "; ".join(self.notes) or "its time is planned"
             return f"is no longer told of ({why}); it deviated from {since} to {last}, its last value: {self.impact}."
-        return f"is as expected again; it deviated from {since} to {clock_time(ended, now)}: {self.impact}."
+        again = "like its peers" if self.detector.peers else "as expected"
+        return f"is {again} again; it deviated from {since} to {clock_time(ended, now)}: {self.impact}."
 
     def delivery(self, now: float) -> Delivery:
         """Its arrival: firing while it lasts, resolved once `ended` is set."""
@@ -151,6 +169,10 @@ class Deviation:
             "contributors": json.dumps(parts),
             "threshold_source": d.source,
         }
+        if self.detector.peers:
+            annotations["peers"] = str(self.peers)
+        if self.kind:
+            annotations |= {"kind": self.kind, "beside": self.beside}
         labels = self.identity
         return Delivery(
             source="detectors",

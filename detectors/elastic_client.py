@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
-from watchkeeper import elastic
-from watchkeeper.errors import StoreError
-from watchkeeper.posting import Poster, PostError
-
-if TYPE_CHECKING:
-    from elasticsearch import Elasticsearch
+from watchkeeper.elastic import Session, reason
+from watchkeeper.errors import SettingsError, StoreError
+from watchkeeper.posting import PostError
 
 __all__ = ["Searcher"]
 
@@ -34,31 +30,25 @@ class Searcher:
         ca_file: str = "",
         timeout: float = 10.0,
     ) -> None:
-        parts = urlsplit(url)
-        port = "" if parts.port else (":443" if parts.scheme == "https" else ":9200")
-        self._base = parts._replace(netloc=parts.netloc + port, path=parts.path.rstrip("/"), query="", fragment="")
-        self._headers, self._ca_file, self._timeout = headers, ca_file, timeout
-        self._posters: dict[str, Poster] = {}
-        self._client: Elasticsearch | None = None
+        self._session = Session(url, headers=headers, ca_file=ca_file, timeout=timeout, limit=_LIMIT_BYTES)
+        self._timeout = timeout
 
     @property
     def where(self) -> str:
         """The address as errors name it: without user and password."""
-        return f"{self._base.scheme}://{self._base.netloc.rpartition('@')[2]}{self._base.path}"
+        return self._session.where
 
     def search(self, index: str, **body: Any) -> Mapping[str, Any]:
         """The whole answer to a search of an index, a data stream, or a pattern of them.
 
-        Raises StoreError when there is none, and when it is one of some shards only: what is missing is not nothing.
+        Raises StoreError when there is none, a missing secret among the reasons, and when it is one of some shards
+        only: what is missing is not nothing.
         """
         from elasticsearch import ApiError, TransportError
         from elasticsearch.exceptions import SerializationError
 
-        if self._client is None:
-            address = f"{self._base.scheme}://{self._base.netloc.rpartition('@')[2]}"
-            self._client = elastic.client(address, self._post)
         try:
-            found = self._client.search(
+            found = self._session.client.search(
                 index=index,
                 ignore_unavailable=True,
                 allow_no_indices=True,
@@ -70,10 +60,10 @@ class Searcher:
             limit = _LIMIT_BYTES // 2**20
             raise StoreError(f"{self.where}: its answer is no JSON, or larger than {limit} MiB") from None
         except ApiError as error:
-            raise StoreError(f"{self.where}/{index}: HTTP {error.meta.status}: {_reason(error.body)}") from None
+            raise StoreError(f"{self.where}/{index}: HTTP {error.meta.status}: {reason(error.body)}") from None
         except PostError as error:
             raise StoreError(str(error)) from None
-        except TransportError as error:
+        except (TransportError, SettingsError) as error:
             raise StoreError(f"{self.where}: {error}") from None
         except (KeyError, TypeError, AttributeError):
             raise StoreError(f"{self.where}: it does not answer like Elasticsearch") from None
@@ -83,29 +73,4 @@ class Searcher:
 
     def close(self) -> None:
         """Give the connections back."""
-        if self._client is not None:
-            self._client.close()
-        for poster in self._posters.values():
-            poster.close()
-
-    def _post(self, target: str, body: bytes | None) -> tuple[int, bytes]:
-        """The answer to a POST of a target. One poster, with its kept connection, for each path that is asked."""
-        poster = self._posters.get(target)
-        if poster is None:
-            poster = self._posters[target] = Poster(
-                self._base.geturl() + target,
-                headers=self._headers,
-                ca_file=self._ca_file,
-                timeout=self._timeout,
-                limit=_LIMIT_BYTES,
-            )
-        answer = poster.post(body or b"{}", {"Content-Type": "application/json", "Accept": "application/json"})
-        return answer.status, answer.body
-
-
-def _reason(body: Any) -> str:
-    """What an answer says is wrong, in one line."""
-    error = body.get("error") if isinstance(body, Mapping) else None
-    if isinstance(error, Mapping):
-        return " ".join(f"{error.get('type', 'error')}: {error.get('reason', '')}".split())[:300]
-    return " ".join(str(error or "").split())[:300] or "it says no more"
+        self._session.close()

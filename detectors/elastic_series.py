@@ -12,14 +12,13 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from detectors.elastic_client import Searcher
 from detectors.elastic_fields import ECS_SPANS, LogFields, SpanFields, at_path, first_of, span_of_time
 from watchkeeper.clock import Clock, monotonic, now
-from watchkeeper.declarations import Detector
 from watchkeeper.errors import StoreError
 from watchkeeper.queries import Query
 from watchkeeper.signals import Selection, Signal
@@ -28,19 +27,21 @@ from watchkeeper.stores.embedded import EmbeddedStore
 from watchkeeper.systems.logs import ERROR_LEVELS, LEVELS, LOGS_NEW_TEMPLATES_TOTAL, LOGS_RECORDS_TOTAL
 from watchkeeper.systems.traces import TRACES_SPAN_METRICS_CALLS_TOTAL
 
-__all__ = ["ElasticStore", "Novelty", "Templating", "reading_elastic"]
+__all__ = ["ElasticStore", "Novelty", "Templating"]
 
 # What one page holds, of the 65,536 buckets that a cluster allows at most (search.max_buckets).
 _PAGE = 1_000
 # How long one refresh may take in all, and how much time one search is about: a backfill goes on at the next refresh.
-_REFRESH_SECONDS = 20.0
+_REFRESH_SECONDS = 5.0
 _WINDOW = 3_600.0
-# A cluster that did not answer is left alone for so long.
-_REST = 10.0
-_ANSWERED = frozenset({"logs.errors_rate", "logs.records_rate", "traces.errors_rate"})
+# A cluster that did not answer is left alone for so long, and twice as long each time that it does not: who waits for
+# it evaluates the detectors of all else, too.
+_REST, _LONGEST_REST = 10.0, 120.0
 _ERRORS = frozenset(ERROR_LEVELS.split("|"))
 
 _KEPT = 1_000
+# How many times as many messages are read of a window, at about.
+_PARTS = 6
 
 _Text = tuple[str, str, str, float]
 """Service, level, message, and the end of its bucket."""
@@ -100,8 +101,9 @@ class ElasticStore:
 
     `templates` and `levels` are those of the logs collector; with `categories` the cluster makes the templates.
     `bucket` is the spacing of what is counted, `lateness` how long a record may take to be searchable, `history` how
-    far back the first refresh reaches, in seconds; what is new within it is not novel. At most `most_series` series
-    are kept, `most_messages` messages read for each window. All of it is read again after a restart.
+    far back the first refresh reaches, in seconds; what is new within it is not novel, or what is new before `learned`.
+    At most `most_series` series are kept, `most_messages` messages read at once (six times as many of an hour that is
+    full of them), and `most_seconds` taken by a refresh. All of it is read again after a restart.
     """
 
     def __init__(
@@ -120,6 +122,8 @@ class ElasticStore:
         history: float = 86_400.0,
         most_series: int = 2_000,
         most_messages: int = 500,
+        most_seconds: float = _REFRESH_SECONDS,
+        learned: float | None = None,
         clock: Clock = now,
     ) -> None:
         self._searcher, self._logs, self._traces = searcher, logs, traces
@@ -128,26 +132,32 @@ class ElasticStore:
         self._categories = categories
         self._bucket, self._lateness, self._history = bucket, lateness, history
         self._most_series, self._most_messages = most_series, most_messages
+        self._most_seconds = most_seconds
         self._clock = clock
         self._inner = EmbeddedStore(None, retention=2 * history + 86_400.0, clock=clock)
         self._lock = threading.RLock()
         self._until: float | None = None
-        self._learned: float | None = None
+        self._learned = learned
         self._totals: dict[tuple[str, ...], float] = {}
         self._known: dict[str, Templating] = {}
         self._failing: set[tuple[str, str]] = set()
         self._novelties: list[Novelty] = []
-        self._failed: tuple[float, StoreError] | None = None
-        self._full = False
+        self._failed: StoreError | None = None
+        self._rest_until = self._rest = 0.0
+        self._full = self._caught_up = False
 
     # -- the protocol of a store --
 
     def complete_until(self, at: float) -> float | None:
-        """Until when everything is counted; `at` when the cluster does not answer, so that who asks is told so."""
+        """Until when everything is counted that was searchable at `at`, the same for all who ask of one time; `at` when
+        the cluster does not answer, so that who asks is told so; None while history is read for the first time: in
+        parts it would be told like news.
+        """
         try:
-            return self.refresh()
+            counted = self.refresh()
         except StoreError:
             return at
+        return min(self._searchable(at), counted) if self._caught_up else None
 
     def instant(self, query: Query, at: float, *, auto: float = 300.0) -> Vector:
         self.refresh()
@@ -174,28 +184,35 @@ class ElasticStore:
 
     # -- reading --
 
-    def refresh(self) -> float | None:
-        """Count what is new, for 20 s at most; until when all is counted then. Raises StoreError when the cluster does
-        not answer; what was counted before stays.
+    def refresh(self) -> float:
+        """Count what is new; until when all is counted then. Raises StoreError when the cluster does not answer; what
+        was counted before stays.
         """
         with self._lock:
-            end = math.floor((self._clock() - self._lateness) / self._bucket) * self._bucket
+            end = self._searchable(self._clock())
             if self._until is None:
                 self._until = end - math.floor(self._history / self._bucket) * self._bucket
-                self._learned = end
-            if self._failed is not None and monotonic() - self._failed[0] < _REST:
-                raise self._failed[1]
-            enough = monotonic() + _REFRESH_SECONDS
+                self._learned = end if self._learned is None else self._learned
+            if self._failed is not None and monotonic() < self._rest_until:
+                raise self._failed
+            enough = monotonic() + self._most_seconds
             try:
-                while self._until < end and monotonic() < enough:
+                while self._until < end:
                     upto = min(end, self._until + max(_WINDOW, self._bucket))
                     self._count(self._until, upto)
                     self._until = upto
+                    if monotonic() >= enough:
+                        break
             except StoreError as error:
-                self._failed = (monotonic(), error)
+                self._failed, self._rest = error, min(_LONGEST_REST, max(_REST, 2 * self._rest))
+                self._rest_until = monotonic() + self._rest
                 raise
-            self._failed = None
+            self._failed, self._rest = None, 0.0
+            self._caught_up = self._caught_up or self._until >= end
             return self._until
+
+    def _searchable(self, at: float) -> float:
+        return math.floor((at - self._lateness) / self._bucket) * self._bucket
 
     def _count(self, start: float, end: float) -> None:
         """Count one window; nothing of it is kept when any of its searches fails."""
@@ -205,7 +222,7 @@ class ElasticStore:
         if self._logs:
             raw = self._records(start, end, counts)
             if raw and (self._categories or self._templates):
-                texts = list((self._categorised if self._categories else self._messages)(start, end, raw))
+                texts = [text for part in self._parts(start, end, counts) for text in self._errors(*part, raw)]
         if self._traces:
             f = self._span_fields
             terms, failed = {"service": f.service, "name": f.name}, {"failed": {"filter": f.failed}}
@@ -238,6 +255,28 @@ class ElasticStore:
                 found.append(Novelty("template", service, template.text, at))
                 counts.add(at, (LOGS_NEW_TEMPLATES_TOTAL.name, service, level), 1)
         return found
+
+    def _parts(self, start: float, end: float, counts: _Counts) -> Iterator[tuple[float, float]]:
+        """A window in parts, where it has more errors than are read at once: what is new in it must not be found as
+        late as the newest of them.
+        """
+        name = LOGS_RECORDS_TOTAL.name
+        errors = {
+            at: sum(n for key, n in own.items() if key[0] == name and key[2] in _ERRORS)
+            for at, own in sorted(counts.by_time.items())
+        }
+        most = max(self._most_messages, sum(errors.values()) / _PARTS)
+        begin, held = start, 0
+        for at, number in errors.items():
+            before = at - self._bucket
+            if held and held + number > most:
+                yield begin, before
+                begin, held = before, 0
+            held += number
+        yield begin, end
+
+    def _errors(self, start: float, end: float, raw: set[str]) -> Iterator[_Text]:
+        return (self._categorised if self._categories else self._messages)(start, end, raw)
 
     def _messages(self, start: float, end: float, raw: set[str]) -> Iterator[_Text]:
         """The newest errors of a window: service, level, text, end of the bucket."""
@@ -353,15 +392,6 @@ class ElasticStore:
                     self._totals[key] += number
             samples += [Sample(key[0], _labels(key), total, at) for key, total in self._totals.items()]
         self._inner.write(samples)
-
-
-def reading_elastic(detectors: Iterable[Detector]) -> tuple[Detector, ...]:
-    """The detectors of logs and traces that can watch an `ElasticStore` in place of metrics: those whose queries ask
-    for nothing but what it counts, under keys of their own.
-    """
-    return tuple(
-        replace(one, key=f"{one.key}_in_elasticsearch", reads="logs") for one in detectors if one.query in _ANSWERED
-    )
 
 
 def _labels(key: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.advice import Advice
+from detectors.beside import Companions
+from detectors.budget import Budget
+from detectors.checkpoints import EVERY, keep_checkpoint
 from detectors.contributors import contributors
 from detectors.deviations import Deviation, End
+from detectors.holding import Holding
 from detectors.knowledge import Knowledge
-from detectors.seasonal import SeasonalDetector
-from detectors.state import VALUES, Restored, restore_state, save_state
+from detectors.learning import alike, replay
+from detectors.state import LATER, VALUES, Restored, restore_state, save_state
 from detectors.telling import Edges, Teller
+from detectors.unit_cost import RULES, WITH_LATENCY, Trio
 from detectors.watch import Band, Judgement, Watch
 from watchkeeper.clock import Clock, now
 from watchkeeper.declarations import Detector
@@ -39,17 +44,21 @@ SAVE_EVERY = 60.0
 STOP_SECONDS = 10.0
 """How long `stop` waits for a store that does not answer."""
 _EXPORTED = {"job": "exported_job", "instance": "exported_instance"}
+_BLIND = "%s: not evaluated: %s"
 _log = logging.getLogger("watchkeeper.detectors")
 
 
 class DetectionEngine:
     """Detectors over stores, delivering to a sink.
 
-    `lookup` gives the query of a key; `stores` those that detectors read; `writer`, where expectation, band
-    and score are written as metrics (see `watchkeeper.systems.detectors`). Durations of detectors on
-    metrics are divided by `pace`. With `state_path` a restart goes on where the last run stopped. A
-    detector that fails is logged and tried again at its next step; the others go on. What moves together is delivered
-    as one: by `edges`, who calls whom. `knowledge` is what calendars and people say.
+    `lookup` gives the query of a key; `stores` those that detectors read; `writer`, where expectation, band and score
+    are written as metrics (see `watchkeeper.systems.detectors`). Durations of detectors on metrics are divided by
+    `pace`. With `state_path` a restart goes on where the last run stopped. A detector that fails is logged and tried
+    again at its next step; the others go on. What moves together is delivered as one: by `edges`, who calls whom.
+    `knowledge` is what calendars and people say. A deviation of a unit cost among `trios` is told as what it is, and
+    not at all where traffic explains it. With a `holder`, who this is, no other process may keep its state there until
+    `stop`: raises StoreError when one does. The `budget` is that of all together; without one a deviation takes the
+    evidence of `detectors.tuning`.
     """
 
     def __init__(
@@ -66,11 +75,16 @@ class DetectionEngine:
         history_ticks: int = 20_160,
         knowledge: Knowledge | None = None,
         edges: Edges | None = None,
+        trios: Sequence[Trio] = RULES,
+        holder: str = "",
+        budget: Budget | None = None,
     ) -> None:
         self._clock = clock
+        self._budget = budget
         self._knowledge = knowledge
         self._teller = Teller(sink, pace=pace, knowledge=knowledge, edges=edges)
         self._state_path = state_path
+        self._holding = Holding(state_path, holder) if state_path is not None and holder else None
         self._writer = writer
         self._history = history_ticks
         self.watches: dict[str, Watch] = {}
@@ -79,18 +93,21 @@ class DetectionEngine:
                 _log.info("%s: no %s here, so it is off", declared.key, declared.reads)
                 continue
             query = lookup(declared.query) if isinstance(declared.query, str) else declared.query
-            self.watches[declared.key] = Watch(declared, query, store, pace=pace, knowledge=knowledge)
+            self.watches[declared.key] = Watch(declared, query, store, pace=pace, knowledge=knowledge, budget=budget)
+        self._companions = Companions(trios, self.watches, lookup, pace=pace, knowledge=knowledge)
         self._open: dict[str, Deviation] = {}
         self._over: list[Deviation] = []
         self._latest: dict[str, list[Sample]] = {}
+        self._failing: dict[str, str] = {}
         self._ticking = threading.Lock()
         self._stop = threading.Event()
         self._warm = threading.Event()
         self._learning = False
         self._thread: threading.Thread | None = None
         self._saved_at = -np.inf
+        self._keep_every = EVERY / pace
         if state_path is not None:
-            self._reopen(restore_state(state_path, list(self.watches.values())))
+            self.restore(state_path)
 
     # -- time --
 
@@ -100,8 +117,8 @@ class DetectionEngine:
         """
         self._learning = True
         self._refresh(at)
-        alike: dict[tuple[float, tuple[float, ...], float], list[tuple[Watch, list[int], Floats]]] = {}
-        for watch in self.watches.values():
+        histories = []
+        for watch in self._all():
             if self._stop.is_set():
                 return
             try:
@@ -111,10 +128,9 @@ class DetectionEngine:
                 _log.warning("%s: no history: %s", watch.declared.key, error)
                 continue
             if found is not None and found[0]:
-                # One that was restored begins where it left off, and a new one with all of its history.
-                alike.setdefault((watch.step, watch.seasons, watch.detector.last), []).append((watch, *found))
-        for group in alike.values():
-            if not _replay(group, self._stop, self._knowledge, at):
+                histories.append((watch, *found))
+        for group in alike(histories):
+            if not replay(group, self._stop, self._knowledge, at):
                 return
         self._learning = False
 
@@ -122,6 +138,8 @@ class DetectionEngine:
         """Evaluate what is due at a time, write the metrics, deliver deviations that opened, last or ended."""
         with self._ticking:
             samples: list[Sample] = []
+            if self._budget is not None:
+                self._budget.series = sum(len(watch.labels) for watch in self.watches.values())
             self._refresh(at)
             for watch in self.watches.values():
                 if self._stop.is_set():
@@ -135,10 +153,14 @@ class DetectionEngine:
                 except WatchkeeperError as error:
                     _log.warning("expectations are not written: %s", error)
             over, self._over = self._over, []
-            self._teller.tell(at, self._open, over)
-            if self._state_path is not None and not self._stop.is_set() and at - self._saved_at >= SAVE_EVERY:
+            self._relate()
+            self._teller.tell(at, {name: one for name, one in self._open.items() if not one.untold}, over)
+            path = self._state_path
+            if path is not None and not self._stop.is_set() and at - self._saved_at >= SAVE_EVERY:
                 self.save()
                 self._saved_at = at
+                if path.exists() and not self._learning:
+                    keep_checkpoint(path, at, every=self._keep_every)
 
     def _refresh(self, at: float) -> None:
         if self._knowledge is not None:
@@ -151,10 +173,13 @@ class DetectionEngine:
             return []
         started = time.perf_counter()
         try:
-            judged = watch.advance(at, most_ticks=self._history)
+            judged = self.advance(watch, at, most_ticks=self._history)
         except WatchkeeperError as error:
-            _log.warning("%s: not evaluated: %s", key, error)
+            # Once for all that it befalls, until it heals: a store that is away would fill the log.
+            _log.log(logging.DEBUG if str(error) in self._failing.values() else logging.WARNING, _BLIND, key, error)
+            self._failing[key] = str(error)
             return [Sample("watchkeeper_detector_up", mark, 0.0, at)]
+        self._failing.pop(key, None)
         for judgement in judged:
             self.follow(watch, judgement)
         samples = [
@@ -164,14 +189,20 @@ class DetectionEngine:
         ]
         if judged:
             samples.append(Sample("watchkeeper_detector_last_timestamp_seconds", mark, judged[-1].tick.at, at))
-            samples += _metrics(watch, judged[-1], at)
+            untold = {fingerprint(d.labels) for d in self._open.values() if d.detector.key == key and d.untold}
+            samples += _metrics(watch, judged[-1], at, {watch.keys[one] for one in untold if one in watch.keys})
         return samples
+
+    def advance(self, watch: Watch, at: float, *, most_ticks: int, judge_all: bool = True) -> list[Judgement]:
+        """`Watch.advance` of one of the engine's, after what is beside it. Raises StoreError."""
+        self._companions.advance(watch.declared.key, at, most_ticks=most_ticks)
+        return watch.advance(at, most_ticks=most_ticks, judge_all=judge_all)
 
     def follow(self, watch: Watch, judgement: Judgement) -> None:
         """Open, update and end the deviations of a watch by one judgement of it; tells nobody."""
         tick = judgement.tick
         found = {int(c) for c in np.flatnonzero(tick.deviating)}
-        present = {self._key(watch, c): c for c in found}
+        present = {_key(watch.declared.key, watch.labels[c]): c for c in found}
         for name, c in present.items():
             deviation = self._open.get(name)
             if deviation is None:
@@ -188,6 +219,9 @@ class DetectionEngine:
             )
             deviation.silent = tick.at - deviation.at > float(watch.detector.spans.usual_gap[c])
             deviation.widened = _widened(judgement.advice, c, deviation)
+            deviation.peers = watch.fellows(c) or deviation.peers
+            if (beside := self._companions.of(watch.declared.key)) is not None:
+                beside.judge(deviation)
         for name, deviation in list(self._open.items()):
             if deviation.detector.key == watch.declared.key and name not in present:
                 deviation.ended = tick.at
@@ -195,6 +229,44 @@ class DetectionEngine:
                 if deviation.ended_by == "muted" and self._knowledge is not None:
                     deviation.notes = self._knowledge.named(watch.declared, deviation.labels, tick.at, tick.at)
                 self._over.append(self._open.pop(name))
+
+    def _relate(self) -> None:
+        """Let what is dearer and slower go with the deviations of that latency: they are one problem."""
+        for deviation in self._open.values():
+            beside = self._companions.of(deviation.detector.key)
+            if beside is not None and deviation.kind == WITH_LATENCY:
+                slow = beside.latency.declared.query
+                deviation.goes_with = frozenset(
+                    name
+                    for name, other in self._open.items()
+                    if other.detector.query == slow
+                    and all(deviation.labels.get(k, v) == v for k, v in other.labels.items())
+                )
+
+    def _all(self) -> list[Watch]:
+        """The watches of the declared detectors, and those beside them."""
+        return [*self.watches.values(), *self._companions.watches]
+
+    def unlearned(self, at: float) -> list[tuple[Watch, int, int]]:
+        """The watches of metrics that know nothing yet, and learn from their own past alone, whatever is learned beside
+        them; with the first and the last step of the history that `warm_up` would read. None where calendars or people
+        say something of it.
+        """
+        self._refresh(at)
+        if self._knowledge is not None and not self._knowledge.silent_before(at):
+            return []
+        found = []
+        for watch in self.watches.values():
+            d = watch.declared
+            if d.reads == "metrics" and not d.peers and watch.place is None and self._companions.of(d.key) is None:
+                last = int(np.floor(at / watch.step + 1e-9)) - 1
+                found.append((watch, last - self._history + 1, last))
+        return found
+
+    def begin(self, detector_key: str, place: int) -> None:
+        """Let a detector, with what is beside it, begin after a step."""
+        self.watches[detector_key].place = place
+        self._companions.place(detector_key, place)
 
     def _new(self, watch: Watch, column: int, since: float, at: float) -> Deviation:
         labels = watch.labels[column]
@@ -204,15 +276,14 @@ class DetectionEngine:
         found.contributors = contributors(watch.query, watch.store, labels, before, at, auto=watch.auto)
         return found
 
-    def _key(self, watch: Watch, column: int) -> str:
-        return _key(watch.declared.key, watch.labels[column])
-
     def _reopen(self, restored: Restored) -> None:
+        if self._budget is not None and restored.budget is not None:
+            self._budget.restore(restored.budget)
         for entry in restored.open:
             watch = self.watches[entry["detector"]]
             column = watch.keys.get(fingerprint(entry["labels"]))
             if column is not None:
-                self._open[self._key(watch, column)] = self._again(entry, watch.labels[column])
+                self._open[_key(watch.declared.key, watch.labels[column])] = self._again(entry, watch.labels[column])
         heads = [self._again(entry, entry["labels"]) for entry in restored.heads]
         for head, entry in zip(heads, restored.heads, strict=True):
             head.ended, head.ended_by = entry["ended"], entry["ended_by"]
@@ -225,8 +296,10 @@ class DetectionEngine:
         )
         for name in VALUES:
             setattr(found, name, entry[name])
-        # It was delivered before.
-        found.sent_at = found.at
+        for name, missing in LATER.items():
+            setattr(found, name, entry.get(name, missing))
+        # It was delivered before, unless it was none for a person.
+        found.sent_at = None if entry.get("untold") else found.at
         return found
 
     # -- for others --
@@ -234,7 +307,7 @@ class DetectionEngine:
     def deviations(self) -> tuple[Deviation, ...]:
         """The deviations that are open now."""
         # Without waiting for a tick, whose store may take long to answer.
-        return tuple(self._open.values())
+        return tuple(one for one in self._open.values() if not one.untold)
 
     def samples(self, at: float) -> list[Sample]:
         """What was last said of each detector, as of `at`, for `/metrics`; waits for no store.
@@ -263,6 +336,10 @@ class DetectionEngine:
         watch = self.watches.get(detector_key)
         return None if watch is None else watch.band(labels, start, end)
 
+    def restore(self, path: Path) -> None:
+        """Begin with what a saved state knows, as far as its shape still fits; see `detectors.state.restore_state`."""
+        self._reopen(restore_state(path, self._all()))
+
     def save(self) -> None:
         """Write the state now; a disk that refuses is logged. History that is half learned is not saved: the next
         start would take it for the whole.
@@ -272,10 +349,11 @@ class DetectionEngine:
         try:
             save_state(
                 self._state_path,
-                list(self.watches.values()),
+                self._all(),
                 list(self._open.values()),
                 heads=list(self._teller.groups.heads().values()),
                 groups=self._teller.groups.state(),
+                budget=None if self._budget is None else self._budget.state(),
             )
         except OSError as error:
             _log.warning("%s: state not saved: %s", self._state_path, error)
@@ -298,6 +376,10 @@ class DetectionEngine:
                 _log.warning("a store has not answered for %g s: detection ends without its answer", seconds)
             self._thread = None
         self.save()
+        if self._holding is not None:
+            # What is held no more is written no more.
+            self._state_path = None
+            self._holding.release()
 
     @property
     def alive(self) -> bool:
@@ -350,39 +432,7 @@ def _end(watch: Watch, judgement: Judgement, deviation: Deviation) -> End:
     return "back" if np.isfinite(judgement.observed[column]) else "silent"
 
 
-def _replay(
-    group: Sequence[tuple[Watch, list[int], Floats]], stop: threading.Event, knowledge: Knowledge | None, now: float
-) -> bool:
-    """Let watches of one step, season and past learn their histories together, in one pass, by what is known `now` of
-    them; False when `stop` was set, and nothing is learned.
-    """
-    parts = [watch.detector for watch, _, _ in group]
-    whole = SeasonalDetector.joined(parts)
-    first = min(ks[0] for _, ks, _ in group)
-    last = max(ks[-1] for _, ks, _ in group)
-    values = np.full((whole.series, last - first + 1), np.nan)
-    edges = np.cumsum([0, *(part.series for part in parts)])
-    for (_, ks, own), start in zip(group, edges, strict=False):
-        values[start : start + len(own), np.asarray(ks) - first] = own
-    step = group[0][0].step
-    series = [(watch.declared, labels) for watch, _, _ in group for labels in watch.labels]
-    guide = None if knowledge is None else knowledge.guide(series, known_at=now)
-    for i in range(values.shape[1]):
-        at = (first + i) * step
-        if stop.is_set():
-            return False
-        if at <= whole.last:
-            continue
-        tick = whole.tick(at, values[:, i], advice=None if guide is None else guide.at(at, whole.spans.since))
-        for (watch, _, _), start, end in zip(group, edges, edges[1:], strict=False):
-            if values.shape[1] - i <= watch.remembered:
-                with watch.lock:
-                    watch.remember(tick.part(slice(start, end)), values[start:end, i])
-    whole.split(parts)
-    return True
-
-
-def _metrics(watch: Watch, judgement: Judgement, at: float) -> list[Sample]:
+def _metrics(watch: Watch, judgement: Judgement, at: float, untold: Collection[int]) -> list[Sample]:
     tick = judgement.tick
     samples = []
     for c, labels in enumerate(watch.labels):
@@ -394,7 +444,7 @@ def _metrics(watch: Watch, judgement: Judgement, at: float) -> list[Sample]:
             ("lower", tick.lower[c]),
             ("upper", tick.upper[c]),
             ("score", tick.score[c]),
-            ("deviating", float(tick.deviating[c])),
+            ("deviating", float(tick.deviating[c] and c not in untold)),
         ):
             samples.append(Sample(f"watchkeeper_detector_{name}", mark, float(value), at))
     return samples

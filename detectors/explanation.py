@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from detectors.budget import PER_WEEK, WEEK, Budget
 from detectors.contributors import Contributor
 from detectors.deviations import Deviation
 from detectors.engine import DetectionEngine
 from detectors.seasonal import DetectionError, SeasonalDetector
-from detectors.texts import amount, band, clock_time, series_name
+from detectors.texts import amount, band, clock_time, sentence, series_name, unlike
 from detectors.watch import Watch
 from watchkeeper.declarations import Detector
 from watchkeeper.deliveries import fingerprint
@@ -25,7 +26,7 @@ from watchkeeper.units import Unit
 __all__ = ["Explanation", "explain", "matching", "once_in", "plain_deviation"]
 
 DAY = 86_400.0
-# What an exponential tail says beyond this is more than the past of a series can tell.
+# What a tail says beyond this is more than the past of a series can tell.
 _LONGEST = 365 * DAY
 # How much of the past of one series is looked through for a value like the one of now, in steps.
 _STEPS = 20_160
@@ -41,7 +42,8 @@ class Explanation:
     none while only its recent level is known. `looked` is how many seconds before the onset were searched for a value
     as far out, `seen_before` when the last one was, None when there was none. `once_in` is about how often, in
     seconds, its own past lets such a value be expected; None while nothing deviates. `notes` are what calendars and
-    people say of its time.
+    people say of its time. `peers` is with how many others it is compared, 0 where with its own past; `kind` and
+    `beside` say what the deviation of a unit cost is (see `detectors.unit_cost`).
     """
 
     detector: Detector
@@ -66,6 +68,9 @@ class Explanation:
     seen_before: float | None = None
     contributors: tuple[Contributor, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    peers: int = 0
+    kind: str = ""
+    beside: str = ""
 
     @property
     def headline(self) -> str:
@@ -76,6 +81,9 @@ class Explanation:
             return f"{what} gives no values{self._lately}: whether it is well is unknown."
         if self.state == "not known yet":
             return f"{what} is {amount(self.observed, self.unit)}; too little of it is known to expect anything."
+        if self.detector.peers:
+            verb = f"is {unlike(self.peers)}" if self.state == "deviates" else "is like its peers"
+            return f"{what} {verb}: {amount(self.observed, self.unit)}, by them expected {self._band}."
         verb = "deviates" if self.state == "deviates" else "is as expected"
         return f"{what} {verb}: {amount(self.observed, self.unit)}, expected {self._band}."
 
@@ -116,7 +124,11 @@ class Explanation:
         """Which past it is compared with."""
         known = _days(self.past)
         if self.state == "not known yet":
-            return f"with nothing yet: it is known for {known}"
+            few = f", beside {self.peers} peers, of whom four at least are needed" if self.detector.peers else ""
+            return f"with nothing yet: it is known for {known}{few}"
+        if self.detector.peers:
+            usual = f", less what it differed from them in {known} of its past"
+            return f"with {self.peers} peers at the same time{usual}"
         names = [_season(seconds) for seconds in self.seasons]
         if names:
             return f"with {' and '.join(names)}, from {known} of its own past"
@@ -147,6 +159,7 @@ class Explanation:
             rows.append(("expected", f"{self._band}, most likely {amount(self.expected, self.unit)}"))
         if self.since is not None:
             rows.append(("since", f"{clock_time(self.since, self.at)}, {spoken(max(0.0, self.at - self.since))} ago"))
+        rows.append(("what", sentence(self.kind, self.beside) if self.kind else ""))
         rows.append(("how rare", self.rarity))
         rows.append(("compared", self.compared))
         rows.append(("counts when", self.counts))
@@ -176,6 +189,9 @@ class Explanation:
             "seasons_seconds": list(self.seasons),
             "contributors": _contributors(self.contributors),
             "notes": list(self.notes),
+            "peers": self.peers,
+            "kind": self.kind,
+            "beside": self.beside,
             "runbook": d.runbook,
             "panel": d.panel,
             "query": self.query,
@@ -218,6 +234,7 @@ def explain(engine: DetectionEngine, key: str, labels: Labels, at: float) -> Exp
         "past": past,
         "notes": engine.known(key, own, at if deviation is None else deviation.since, at),
         "seasons": _known_seasons(watch, column, past),
+        "peers": watch.fellows(column),
     }
     recent = watch.band(own, at - watch.remembered * watch.step, at)
     if deviation is not None:
@@ -235,7 +252,9 @@ def explain(engine: DetectionEngine, key: str, labels: Labels, at: float) -> Exp
             impact=deviation.impact,
             higher=higher,
             worst=deviation.worst,
-            once_in=once_in(detector, deviation.score),
+            once_in=once_in(detector, deviation.score) if isinstance(detector, SeasonalDetector) else None,
+            kind=deviation.kind,
+            beside=deviation.beside,
             looked=looked,
             seen_before=seen,
             contributors=deviation.contributors,
@@ -250,7 +269,7 @@ def explain(engine: DetectionEngine, key: str, labels: Labels, at: float) -> Exp
     state: State = "as expected"
     if at - last > float(detector.spans.usual_gap[column]):
         state = "silent"
-    elif detector.samples[column] < detector.minimum:
+    elif not _known(watch, column):
         state = "not known yet"
     return Explanation(
         **common,
@@ -264,20 +283,17 @@ def explain(engine: DetectionEngine, key: str, labels: Labels, at: float) -> Exp
 
 
 def once_in(detector: SeasonalDetector, score: float) -> float:
-    """About how often, in seconds, a value that scores so much is to be expected of a healthy series.
+    """About how often, in seconds, a healthy series reaches the evidence of a score, up to a year.
 
-    Score 0.5 is the edge of the band: once in `quiet_seasons` of its first seasons. Beyond, the exponential tail of
-    `detectors.tails` is followed, up to a year.
+    What all series together reach is known to the alert budget; where there is none, or no past, a series is taken for
+    one of those that the usual limit was measured on.
     """
-    tuning, step = detector.tuning, detector.step
-    ticks = max(detector.period / step, 4.0)
-    outside = 1.0 - tuning.tail_quantile
     if score >= 1.0:
         return _LONGEST
-    surprise = score / (1.0 - score) * math.log10(outside * tuning.quiet_seasons * ticks)
-    if surprise > 12:
-        return _LONGEST
-    return min(_LONGEST, float(step / outside * 10.0**surprise))
+    budget = detector.budget
+    evidence = score / (1.0 - score) * (detector.tuning.limit if budget is None else budget.limit)
+    often = (budget or Budget(PER_WEEK)).often(evidence)
+    return min(_LONGEST, WEEK / max(often, 1e-9))
 
 
 def plain_deviation(deviation: Deviation, at: float) -> dict[str, Any]:
@@ -301,6 +317,9 @@ def plain_deviation(deviation: Deviation, at: float) -> dict[str, Any]:
         "impact": deviation.impact,
         "text": deviation.text(at),
         "contributors": _contributors(deviation.contributors),
+        "peers": deviation.peers,
+        "kind": deviation.kind,
+        "beside": deviation.beside,
         "runbook": d.runbook,
         "panel": d.panel,
         "query": deviation.query,
@@ -309,10 +328,20 @@ def plain_deviation(deviation: Deviation, at: float) -> dict[str, Any]:
 
 def _known_seasons(watch: Watch, column: int, past: float) -> tuple[float, ...]:
     """The declared periods, in seconds without the pace, that are known of a series."""
-    if watch.detector.samples[column] < watch.detector.minimum:
+    detector = watch.detector
+    if not isinstance(detector, SeasonalDetector) or not _known(watch, column):
         return ()
     faster = parse_duration(watch.declared.step) / watch.step
-    return tuple(season.period * faster for season in watch.detector.seasons if past >= 0.95 * season.period)
+    return tuple(season.period * faster for season in detector.seasons if past >= 0.95 * season.period)
+
+
+def _known(watch: Watch, column: int) -> bool:
+    """Whether anything is expected of a series."""
+    detector = watch.detector
+    if isinstance(detector, SeasonalDetector):
+        return bool(detector.samples[column] >= detector.minimum)
+    recent = watch.band(watch.labels[column], detector.last, detector.last)
+    return recent is not None and bool(np.isfinite(recent.expected).any())
 
 
 def _seen_before(

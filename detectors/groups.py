@@ -1,8 +1,8 @@
 """Groups: one delivery for what moves together, with a leader and its members.
 
 A deviation joins a group when its series belongs to the same service or place as one of the group's, or to one that
-calls it or is called by it, and began about when that one did. Whoever is called owns all of it: a group has one owner,
-and nothing joins a group of lower severity, which would hide it.
+calls it or is called by it, and began about when that one did; or when it is known to be the same problem. Whoever is
+called owns all of it: a group has one owner, and nothing joins a group of lower severity, which would hide it.
 
 A group keeps its leader, and so the labels and the fingerprint of its deliveries, until its last member has ended: for
 Alertmanager it is one alert, whoever comes and goes.
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from detectors.components import place_of, service_of
 from detectors.deviations import Deviation
 from detectors.texts import clock_time, series_name
 from watchkeeper.deliveries import Delivery
@@ -26,8 +27,6 @@ WINDOW = 600.0
 of rates 5 more, so that one fault is seen by a fast and a slow detector up to 10 minutes apart."""
 # A cascade goes on for longer than one window, and not for ever: then it is another problem.
 _WINDOWS = 4.0
-_SERVICE = ("service_name", "service", "app", "job")
-_PLACE = ("pod", "instance")
 _SEVERITIES = ("info", "warning", "critical")
 _NAMED = 5
 _LISTED = 50
@@ -50,8 +49,9 @@ class Relation:
 
     def nodes(self, labels: Mapping[str, str], system: str) -> frozenset[str]:
         """The components of a series: its service and its place; the system for one that has neither."""
-        found = (next((labels[n] for n in names if labels.get(n)), None) for names in (_SERVICE, _PLACE))
-        return frozenset(one for one in found if one is not None) or frozenset({f"system {system}"})
+        return frozenset(one for one in (service_of(labels), place_of(labels)) if one) or frozenset(
+            {f"system {system}"}
+        )
 
     def around(self, nodes: Iterable[str]) -> frozenset[str]:
         """These components and those that they are related to."""
@@ -167,7 +167,9 @@ class Groups:
     def _join(self, key: str, deviation: Deviation, at: float) -> None:
         nodes = self.relation.nodes(deviation.labels, deviation.detector.system)
         around = self.relation.around(nodes)
-        group = next((one for one in self._open if self._fits(one, deviation, around)), None)
+        group = next((one for one in self._open if _together(one, key, deviation)), None)
+        if group is None:
+            group = next((one for one in self._open if self._fits(one, deviation, around)), None)
         if group is None:
             group = Group(key, {}, deviation.since)
             self._open.append(group)
@@ -180,8 +182,7 @@ class Groups:
             group.onsets[node] = (min(first, deviation.since), max(last, deviation.since))
 
     def _fits(self, group: Group, deviation: Deviation, around: frozenset[str]) -> bool:
-        own, theirs = deviation.detector, group.head.detector
-        if own.owner != theirs.owner or _SEVERITIES.index(own.severity) > _SEVERITIES.index(theirs.severity):
+        if not _belongs(deviation, group):
             return False
         since = deviation.since
         if abs(since - group.since) > _WINDOWS * self.window:
@@ -219,6 +220,17 @@ class Groups:
             onsets = {str(node): (float(span[0]), float(span[1])) for node, span in entry["onsets"].items()}
             self._open.append(Group(leader, members, float(entry["since"]), onsets=onsets, lasting=lasting))
             self._of |= dict.fromkeys(members, self._open[-1])
+
+
+def _belongs(deviation: Deviation, group: Group) -> bool:
+    own, theirs = deviation.detector, group.head.detector
+    return own.owner == theirs.owner and _SEVERITIES.index(own.severity) <= _SEVERITIES.index(theirs.severity)
+
+
+def _together(group: Group, key: str, deviation: Deviation) -> bool:
+    """Whether a deviation is known to be the same problem as one that lasts in a group, whoever said so."""
+    known = any(name in deviation.goes_with or key in group.members[name].goes_with for name in group.lasting)
+    return known and _belongs(deviation, group)
 
 
 def _order(item: tuple[str, Deviation]) -> tuple[int, float, float, str]:

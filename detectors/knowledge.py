@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,8 +82,8 @@ class Knowledge:
     """The calendar of the settings and the opinions of a directory; without a directory there are none. Only with
     `keep` is anything written there.
 
-    `changes` gives deploys and the like; it is asked in a thread of its own. `version` grows with each change of what
-    is known. Raises SettingsError for a country whose holidays are not known.
+    `changes` are deploys and the like beside those of the calendar; what gives them is asked in a thread of its own.
+    `version` grows with each change of what is known. Raises SettingsError for a country whose holidays are not known.
     """
 
     def __init__(
@@ -91,16 +92,20 @@ class Knowledge:
         *,
         directory: Path | None = None,
         keep: bool = True,
-        changes: Callable[[], Iterable[Change]] | None = None,
+        changes: Callable[[], Iterable[Change]] | Iterable[Change] | None = None,
     ) -> None:
-        self._settled = calendar_of(calendars or CalendarSettings())
+        self._settled = calendar_of(
+            calendars or CalendarSettings(), changes=() if changes is None or callable(changes) else changes
+        )
         self._calendar = self._settled
         self._opinions = Feedback()
         self._files = None if directory is None else (directory / "deviations.jsonl", directory / "feedback.jsonl")
         self._keep = keep
         self._stamp: tuple[int, int, int] | None = None
         self._unended = False
-        self._changes = None if changes is None else Lately(lambda: tuple(changes()), _CHANGES_EVERY, "changes")
+        self._changes: Lately[tuple[Change, ...]] | None = None
+        if callable(changes):
+            self._changes = Lately(lambda: tuple(changes()), _CHANGES_EVERY, "changes")
         self.version = 0
 
     def guide(
@@ -122,6 +127,18 @@ class Knowledge:
             return None
         return Guide(bound, opinions, keys or [""] * len(series), changes=bool(calendar.changes), known_at=known_at)
 
+    def silent_before(self, at: float) -> bool:
+        """Whether nothing that is known has a part in what is learned before a time."""
+        calendar = self._calendar
+        said = self._opinions.opinions or calendar.events or calendar.holidays
+        return not said and all(change.at >= at for change in calendar.changes)
+
+    def fixed(self) -> Knowledge:
+        """What is known now, which can be sent to another process and learns of nothing new there."""
+        found = copy(self)
+        found._files, found._changes = None, None
+        return found
+
     def named(self, detector: Detector, labels: Mapping[str, str], since: float, at: float) -> tuple[str, ...]:
         """What a person should know of the time from `since` to `at` of a series."""
         return self._calendar.named(since, at, _named(detector, labels))
@@ -135,8 +152,8 @@ class Knowledge:
         changed = False
         if self._changes is not None:
             newest = self._changes.newest(at)
-            if newest is not None and newest != self._calendar.changes:
-                self._calendar = replace(self._calendar, changes=newest)
+            if newest is not None and (whole := (*self._settled.changes, *newest)) != self._calendar.changes:
+                self._calendar = replace(self._calendar, changes=whole)
                 changed = True
         if self._files is not None and ((stamp := _stamp(self._files[1])) != self._stamp or self._unended):
             try:

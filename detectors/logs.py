@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from detectors.elastic_reading import reading_elastic
 from watchkeeper.declarations import Detector
 from watchkeeper.signals import Polarity
 
 __all__ = ["DETECTORS"]
 
-DETECTORS: tuple[Detector, ...] = (
+_OF_METRICS: tuple[Detector, ...] = (
     Detector(
         key="logs.errors",
         system="logs",
@@ -37,5 +38,28 @@ DETECTORS: tuple[Detector, ...] = (
         panel="logs/records-rate",
         source="Four fifths more or less than expected and one a second: logs follow the traffic, which varies by "
         "half within an hour on most services.",
+    ),
+)
+
+DETECTORS: tuple[Detector, ...] = (
+    *_OF_METRICS,
+    *reading_elastic(_OF_METRICS),
+    # Over metrics the alert LogNewErrors says it; no rule reads a cluster.
+    Detector(
+        key="logs.new_errors_in_elasticsearch",
+        system="logs",
+        title="New kinds of error",
+        query="logs.new_error_templates",
+        polarity=Polarity.HIGH_IS_BAD,
+        hold="1m",
+        minimum_relative=1.0,
+        minimum_absolute=0.5,
+        severity="info",
+        summary="{{ $labels.service }} writes {{ $value }} kinds of error, or has spans fail, as never before",
+        runbook="logs/new-errors",
+        panel="logs/new-error-templates",
+        source="Any, and more than this service is used to: what was written before is no news. Severity info, because "
+        "new errors accompany most incidents and many harmless deploys.",
+        reads="logs",
     ),
 )

@@ -5,17 +5,20 @@ a pod with twice the work is twice the others at every hour. From this differenc
 pod that was always different is no deviation. What is left is averaged over the hold time and divided by the largest of
 three scales: the series' own, its group's, and the spread of the group at this moment. When all move together the
 median moves with them; when the group falls apart its spread grows; in neither is one of them to blame.
+
+A declaration with `peers` has its query judged so by the engine (`detectors.watch`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.advice import Advice
 from detectors.seasonal import DetectionError, Tick
 from watchkeeper.deliveries import fingerprint
 from watchkeeper.signals import Polarity
@@ -32,7 +35,22 @@ _MAD = 1.4826
 _MEAN = math.sqrt(math.pi / 2)
 _SCALE_EVERY = 10
 _ROOM = 1.5
-_STATE = ("offset", "scale", "mean", "count", "outside", "open", "since", "onset", "common")
+# What a new series begins with; the last axis of each is the series.
+_STATE = {
+    "offset": 0.0,
+    "scale": 0.0,
+    "mean": 0.0,
+    "count": 0.0,
+    "outside": 0.0,
+    "open": 0.0,
+    "since": math.nan,
+    "onset": math.nan,
+    "common": math.nan,
+    "born": math.inf,
+    "seen_at": -math.inf,
+    "judged_at": -math.inf,
+    "adopted_at": -math.inf,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +75,19 @@ class PeerTuning:
     clip: float = 3.0
 
 
-def group_numbers(labels: Sequence[Mapping[str, str]], member: str = "pod") -> Ints:
-    """The group of each series, (S,): series whose labels agree but for the one that tells peers apart."""
+def group_numbers(labels: Sequence[Mapping[str, str]], members: Collection[str] = ("pod",)) -> Ints:
+    """The group of each series, (S,): series whose labels agree but for those that tell peers apart."""
     numbers: dict[str, int] = {}
-    keys = (fingerprint({k: v for k, v in one.items() if k not in (member, "__name__")}) for one in labels)
+    apart = {*members, "__name__"}
+    keys = (fingerprint({k: v for k, v in one.items() if k not in apart}) for one in labels)
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 class Peers:
     """The state of S series in groups, in arrays whose last axis is the series.
 
-    `groups` (S,) are numbers of groups. `step` and `hold` are in seconds. With `ratio` values are compared by their
+    `groups` (S,) are numbers of groups. `step`, `hold` and `patience` (how long a deviation outlives the time in which
+    its series cannot be judged) are in seconds. With `ratio` values are compared by their
     logarithm, and must not be negative: those that are, are taken for missing. Raises DetectionError for values of
     another shape, or a time that is not later than the last.
     """
@@ -81,6 +101,7 @@ class Peers:
         polarity: Polarity = Polarity.BOTH_ARE_BAD,
         minimum_relative: float = 0.2,
         minimum_absolute: float = 0.0,
+        patience: float = 1_800.0,
         ratio: bool = True,
         tuning: PeerTuning | None = None,
     ) -> None:
@@ -90,12 +111,16 @@ class Peers:
         self.minimum_relative, self.minimum_absolute = minimum_relative, minimum_absolute
         self._up, self._down = polarity is not Polarity.LOW_IS_BAD, polarity is not Polarity.HIGH_IS_BAD
         self._gain = step / self.tuning.memory
+        self.patience = patience
         self.last = -math.inf
-        series = len(groups)
-        self.offset, self.scale, self.mean = np.zeros(series), np.zeros(series), np.zeros(series)
-        self.count, self.outside, self.open = np.zeros(series), np.zeros(series), np.zeros(series)
-        self.since, self.onset = np.full(series, math.nan), np.full(series, math.nan)
-        self.common = np.full(series, math.nan)
+        fresh = {name: np.full(len(groups), new) for name, new in _STATE.items()}
+        self.offset, self.scale, self.mean = fresh["offset"], fresh["scale"], fresh["mean"]
+        self.count, self.outside, self.open = fresh["count"], fresh["outside"], fresh["open"]
+        self.since, self.onset, self.common = fresh["since"], fresh["onset"], fresh["common"]
+        self.born, self.seen_at = fresh["born"], fresh["seen_at"]
+        self.judged_at, self.adopted_at = fresh["judged_at"], fresh["adopted_at"]
+        self.fellows = np.zeros(len(groups), np.int64)
+        """With how many others each series was compared at the last tick, (S,)."""
         self._arrange(np.asarray(groups, np.int64))
 
     def _arrange(self, groups: Ints) -> None:
@@ -110,8 +135,9 @@ class Peers:
 
     # -- one tick --
 
-    def tick(self, at: float, values: Floats) -> Tick:
-        """Judge the values (S,) of a time, NaN where missing, then learn from them.
+    def tick(self, at: float, values: Floats, *, advice: Advice | None = None) -> Tick:
+        """Judge the values (S,) of a time, NaN where missing, then learn from them. `advice` is what is known beside
+        the past.
 
         `expected` is what the peers and the series' usual difference from them let expect; `score` is 0.5 at the
         threshold; `stage` is 0 while nothing is judged, 1 by the peers alone (a new one among known ones), 2 with its
@@ -127,7 +153,10 @@ class Peers:
             x, floor = self._compared(values)
             middle, peers = self._medians(x)
             middle, peers = middle[self.groups], peers[self.groups]
-            ok = np.isfinite(x) & (peers >= t.least)
+            there = np.isfinite(x)
+            self.fellows = np.where(there, peers - 1, peers).astype(np.int64)
+            ok = there & (peers >= t.least)
+            self._heard(at, there, ok)
             difference = np.where(ok, x - middle, np.nan)
             # A series is known once its own usual difference is; a new one among known ones by its peers alone.
             known = self.count >= t.minimum
@@ -150,18 +179,47 @@ class Peers:
             z = self.mean / scale
             judged = ok & (known | grown)
             expected = self._back(middle + own)
-            deviating = self._follow(at, values, expected, z, judged)
-            self._learn(difference, floor, z, ok)
+            wider_up, wider_down = (1.0, 1.0) if advice is None else (advice.wider_up, advice.wider_down)
+            wider = np.where(z > 0, wider_up, wider_down)
+            deviating = self._follow(at, values, expected, z / wider, judged, advice)
+            self._learn(difference, floor, z, ok if advice is None else ok & ~advice.frozen)
             half = t.threshold * scale
-            lower, upper = self._back(middle + own - half), self._back(middle + own + half)
+            lower = self._back(middle + own - half * wider_down)
+            upper = self._back(middle + own + half * wider_up)
             # Over the threshold the value itself tells how far.
-            size = np.where(np.abs(z) > t.threshold, np.fmax(np.abs(z), np.abs(residual) / scale), np.abs(z))
+            size = np.where(np.abs(z) > t.threshold, np.fmax(np.abs(z), np.abs(residual) / scale), np.abs(z)) / wider
             one_sided = np.where((z > 0) & self._up | (z < 0) & self._down, size, 0.0)
             score = np.where(judged, one_sided / (one_sided + t.threshold), 0.0)
         for band in (expected, lower, upper):
             band[~judged] = math.nan
         stage = np.where(judged, np.where(known, 2, 1), 0).astype(np.int8)
         return Tick(at, expected, lower, upper, score, deviating, self.since.copy(), stage)
+
+    def _heard(self, at: float, there: Bools, ok: Bools) -> None:
+        """Note who has a value, and can be compared; what was not for longer than its patience deviates no more."""
+        self.seen_at = np.where(there, at, self.seen_at)
+        self.born = np.where(there, np.minimum(self.born, at), self.born)
+        self.judged_at = np.where(ok, at, self.judged_at)
+        self._close((self.open > 0) & (at - self.judged_at > self.usual_gap + self.patience))
+
+    def _close(self, which: Bools) -> None:
+        self.open[which] = 0.0
+        self.outside[which] = 0.0
+        self.since[which] = math.nan
+
+    @property
+    def usual_gap(self) -> Floats:
+        """For how many seconds a series may not be judged without being called silent; (S,)."""
+        return np.full(len(self.offset), max(self.hold + 1, 5) * self.step)
+
+    def adopted(self, column: int, since: float) -> bool:
+        """Whether a difference of a series that began at `since` became its usual one."""
+        return bool(self.adopted_at[column] > since)
+
+    @property
+    def spans(self) -> Peers:
+        """Itself: `since`, `usual_gap` and `adopted`, where a seasonal detector has them."""
+        return self
 
     def _common_scale(self, known: Bools) -> Floats:
         """The usual scale of each series' group, (S,): it changes with the memory, and is not looked at every tick."""
@@ -184,25 +242,34 @@ class Peers:
     def _back(self, x: Floats) -> Floats:
         return np.maximum(np.exp(x) - self._nil, 0.0) if self.ratio else x
 
-    def _follow(self, at: float, values: Floats, expected: Floats, z: Floats, judged: Bools) -> Bools:
+    def _follow(
+        self, at: float, values: Floats, expected: Floats, z: Floats, judged: Bools, advice: Advice | None
+    ) -> Bools:
         """Count what is outside, open and close; which series deviate, (S,)."""
         demanded = np.maximum(self.minimum_relative * np.abs(expected), self.minimum_absolute)
         far = np.abs(values - expected) >= demanded
         threshold = np.where(self.open > 0, 0.5 * self.tuning.threshold, self.tuning.threshold)
-        bad = judged & far & ((z > threshold) & self._up | (z < -threshold) & self._down)
+        up, down = (z > threshold) & self._up, (z < -threshold) & self._down
+        patience: Floats | float = self.tuning.adopt
+        if advice is not None:
+            up, down = up & ~advice.up_muted, down & ~advice.down_muted
+            self._close((self.open > 0) & np.where(self.mean >= 0, advice.up_muted, advice.down_muted))
+            patience = np.where(advice.frozen, np.inf, patience * advice.patience)
+        bad = judged & far & (up | down)
         self.onset[bad & (self.outside == 0)] = at
         counted = np.clip(self.outside + np.where(bad, 1.0, -1.0), 0.0, self.hold)
         self.outside = np.where(judged, counted, self.outside)
         was = self.open > 0
         now = np.where(was, self.outside > 0, self.outside >= self.hold)
         self.since = np.where(now, np.where(was, self.since, self.onset), np.nan)
-        lasted = now & (at - self.since >= self.tuning.adopt)
+        lasted = now & judged & (at - self.since >= np.maximum(patience, 2 * self.hold * self.step))
         if lasted.any():
             # What has lasted for so long is what this one is like: it is learned anew.
             now &= ~lasted
             for name in ("count", "outside", "mean", "offset", "scale"):
                 getattr(self, name)[lasted] = 0.0
             self.since[lasted] = math.nan
+            self.adopted_at[lasted] = at
         self.open = now.astype(np.float64)
         return np.asarray(now)
 
@@ -249,7 +316,7 @@ class Peers:
         """Its state, by name; the last axis is the series."""
         return {name: getattr(self, name) for name in _STATE}
 
-    def put(self, name: str, array: Floats) -> None:
+    def put(self, name: str, array: NDArray[np.floating]) -> None:
         """Put a saved array back. Raises DetectionError for one of another shape."""
         if array.shape != self.offset.shape:
             raise DetectionError(f"{name} of shape {array.shape}: expected {self.offset.shape}")
@@ -258,7 +325,7 @@ class Peers:
     def rearrange(self, columns: Sequence[int], groups: Ints) -> None:
         """Keep the series of these columns, in this order; -1 is a new one. `groups` are those of all of them."""
         places = np.asarray(columns, np.int64)
-        for name in _STATE:
-            new = math.nan if name in ("since", "onset", "common") else 0.0
+        for name, new in _STATE.items():
             setattr(self, name, np.append(getattr(self, name), new)[places])
+        self.fellows = np.zeros(len(places), np.int64)
         self._arrange(np.asarray(groups, np.int64))

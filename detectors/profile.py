@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.tuning import Season
 
-__all__ = ["Profile"]
+__all__ = ["Profile", "Usual"]
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is usual at a time, each (S,): the value, the spread relative to the whole, how often it was seen (0:
+    nothing is known), and the room that an edge needs: how far the truth may lie from the value where the profile is
+    steep and bent, as at midnight before a weekend.
+    """
+
+    value: Floats
+    spread: Floats
+    seen: Floats
+    room: Floats
 
 
 class Profile:
@@ -40,16 +54,15 @@ class Profile:
         """The slot that a time falls into."""
         return math.floor((at % self.season.period) / self.width) % self.season.slots
 
-    def expect(self, at: float) -> tuple[Floats, Floats, Floats]:
-        """What is usual at a time: value, relative spread, and how often it was seen (0: nothing is known);
-        each (S,).
-        """
+    def expect(self, at: float) -> Usual:
+        """What is usual at a time."""
         here = self.slot(at)
         if self._fine:
-            return (
+            return Usual(
                 self.usual[here].astype(np.float64),
                 self.spread[here].astype(np.float64),
                 self.seen[here].astype(np.float64),
+                np.zeros(self.usual.shape[-1]),
             )
         place = (at % self.season.period) / self.width - 0.5
         first = math.floor(place)
@@ -60,15 +73,27 @@ class Profile:
         weight = np.where(seen_a > 0, np.where(seen_b > 0, share, 0.0), 1.0)
         usual = (1 - weight) * self.usual[a] + weight * self.usual[b]
         spread = (1 - weight) * self.spread[a] + weight * self.spread[b]
-        return usual, spread, np.maximum(seen_a, seen_b).astype(np.float64)
+        return Usual(usual, spread, np.maximum(seen_a, seen_b).astype(np.float64), self._room(first))
 
-    def expect_each(self, times: Floats) -> tuple[Floats, Floats, Floats]:
+    def _room(self, first: int) -> Floats:
+        """Half of what the profile is bent by about the slots `first` and the next: a straight line between their
+        centres is wrong by at most so much when it jumps between them.
+        """
+        rows = [(first + k) % self.season.slots for k in (-1, 0, 1, 2)]
+        before, a, b, after = (self.usual[row].astype(np.float64) for row in rows)
+        known = [self.seen[row] > 0 for row in rows]
+        left = np.where(known[0] & known[1] & known[2], np.abs(before - 2.0 * a + b), 0.0)
+        right = np.where(known[1] & known[2] & known[3], np.abs(a - 2.0 * b + after), 0.0)
+        return np.asarray(0.5 * np.maximum(left, right))
+
+    def expect_each(self, times: Floats) -> Usual:
         """The same for series that each are at a time of their own, (S,): few of these differ."""
-        found = np.empty(len(times)), np.empty(len(times)), np.empty(len(times))
+        found = Usual(*(np.empty(len(times)) for _ in range(4)))
         for at in np.unique(times):
             which = times == at
-            for into, one in zip(found, self.expect(float(at)), strict=True):
-                into[which] = one[which]
+            here = self.expect(float(at))
+            for name in Usual.__slots__:
+                getattr(found, name)[which] = getattr(here, name)[which]
         return found
 
     def learn(self, at: float, values: Floats, deviation: Floats, clip: Floats, mask: NDArray[np.bool_]) -> None:

@@ -4,8 +4,10 @@ tick.
 Three experts guess the next value: the level (a robust exponential mean), and for each known season its
 profile plus the level of what the profile leaves over. They are mixed by their own past errors, so a series
 without a season loses nothing by having been asked for one, and a new series is watched by its level from
-the first half hour. The band is the mixture plus and minus a robust scale of past residuals, as wide as the
-series' own past exceedances demand (`detectors.tails`).
+the first half hour. What lies between the guesses of the two that know the most is no surprise: a weekday is like the
+day before or like the week before. What lies beyond becomes evidence (`detectors.evidence`), and a deviation begins
+when there is enough of it: how much that is, the alert budget says (`detectors.budget`). The band shows which values
+would be enough if they were held for the hold time.
 
 An onset freezes what was learned: the deviation lasts while the values lie outside of the band of before.
 After a bounded time the shift is adopted, and for the longest season more the former normal is normal too:
@@ -16,18 +18,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.advice import Advice
-from detectors.profile import Profile
+from detectors.budget import WEEK, Budget
+from detectors.credible import care, compared, credible, score_of, trusted
+from detectors.evidence import Evidence
+from detectors.profile import Profile, Usual
 from detectors.spans import DEMANDS, Spans
 from detectors.tails import DOWN, UP, Tails
+from detectors.ticks import STAGES, DetectionError, Tick
 from detectors.tuning import Tuning, seasons_of
-from watchkeeper.errors import WatchkeeperError
 from watchkeeper.signals import Polarity
 
 __all__ = ["STAGES", "DetectionError", "SeasonalDetector", "Tick"]
@@ -35,42 +39,9 @@ __all__ = ["STAGES", "DetectionError", "SeasonalDetector", "Tick"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# Profiles are held in single precision; nothing that is measured is so large.
+# Profiles are held in single precision; and however seldom a series is looked at, less than this is no evidence.
 _LARGEST = 1e30
-
-STAGES = ("learning", "level", "first season", "all seasons")
-"""What a series is judged by: nothing yet, its level, its shortest season, all its seasons."""
-
-
-class DetectionError(WatchkeeperError):
-    """Detection cannot go on with what it was given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """The judgement of one tick; all arrays have the shape (S,).
-
-    `expected`, `lower`, `upper` are NaN while nothing is known; `score` in [0, 1] is 0.5 at the edge of the
-    band in the bad direction; `deviating` holds from the end of the hold time until the values are back for
-    as long, or the shift is adopted; `since` is the time of the first value of the run; `stage` indexes
-    STAGES (among peers: see `detectors.peers.Peers.tick`).
-    """
-
-    at: float
-    expected: Floats
-    lower: Floats
-    upper: Floats
-    score: Floats
-    deviating: Bools
-    since: Floats
-    stage: NDArray[np.int8]
-
-    def part(self, columns: slice) -> Tick:
-        """The judgement of some of the series."""
-        return Tick(
-            self.at, self.expected[columns], self.lower[columns], self.upper[columns], self.score[columns],
-            self.deviating[columns], self.since[columns], self.stage[columns],
-        )  # fmt: skip
+_LEAST_LIMIT = 3.0
 
 
 class SeasonalDetector:
@@ -78,8 +49,9 @@ class SeasonalDetector:
 
     `step` is the spacing of ticks, `seasons` the periods to learn, `hold` how long values must be outside,
     `patience` how long a deviation outlives the silence of its series, all in seconds (already divided by the
-    pace). Raises DetectionError for values of another shape or a
-    time that is not later than the last.
+    pace). `budget` sets how much evidence it takes; without one that is `tuning.limit`; `week` is how
+    long a week of the budget is. Raises DetectionError for
+    values of another shape or a time that is not later than the last.
     """
 
     def __init__(
@@ -94,8 +66,11 @@ class SeasonalDetector:
         minimum_absolute: float = 0.0,
         patience: float = 0.0,
         tuning: Tuning | None = None,
+        budget: Budget | None = None,
+        week: float = WEEK,
     ) -> None:
         self.tuning = tuning or Tuning()
+        self.budget = budget
         self.step = step
         self._anew = partial(
             SeasonalDetector,
@@ -107,7 +82,10 @@ class SeasonalDetector:
             minimum_absolute=minimum_absolute,
             patience=patience,
             tuning=tuning,
+            budget=budget,
+            week=week,
         )
+        self.week = week
         self.seasons = seasons_of(seasons, step)
         self.period = self.seasons[0].period if self.seasons else 1440 * step
         ticks = self.period / step
@@ -119,7 +97,7 @@ class SeasonalDetector:
         self._error_gain = 1.0 / max(30.0, longest)
         # A daily series cannot wait a month: two of its weeks are enough.
         self.minimum = int(min(t.minimum, max(8.0, 2 * ticks)))
-        self._limit = math.log10((1.0 - t.tail_quantile) * t.quiet_seasons * max(ticks, 4.0))
+        self._taught = ticks
         self.last = -math.inf
         self.profiles = tuple(Profile(s, step, series, t.profile_seasons) for s in self.seasons)
         self.spans = Spans(
@@ -134,8 +112,8 @@ class SeasonalDetector:
             minimum_absolute=minimum_absolute,
             patience=patience,
         )
-        spread = np.sqrt(self.spans.run_gain / (2.0 - self.spans.run_gain))
-        self.tails = Tails(series, t, forget=math.exp(-1.0 / (6.0 * ticks)), spread=spread)
+        self.tails = Tails(series, t, forget=math.exp(-1.0 / (6.0 * ticks)))
+        self.evidence = Evidence(self.spans.hold, t, day=ticks, longest=longest)
         zero, nan = np.zeros, np.full
         self.level = zero(series)
         self.offset = zero((len(self.seasons), series))
@@ -147,21 +125,8 @@ class SeasonalDetector:
         self.seen_at = nan(series, -math.inf)
         self.highest = nan(series, -math.inf)
         self.lowest = nan(series, math.inf)
-        self.run = zero(series)
 
-    _ROWS = (
-        "level",
-        "offset",
-        "error",
-        "scale",
-        "samples",
-        "since_gap",
-        "born",
-        "seen_at",
-        "highest",
-        "lowest",
-        "run",
-    )
+    _ROWS = ("level", "offset", "error", "scale", "samples", "since_gap", "born", "seen_at", "highest", "lowest")
 
     @property
     def series(self) -> int:
@@ -172,6 +137,7 @@ class SeasonalDetector:
         """The whole state by name; the last axis of each array is the series."""
         state: dict[str, NDArray[np.floating]] = {name: getattr(self, name) for name in self._ROWS}
         state |= {f"tails.{name}": array for name, array in self.tails.arrays().items()}
+        state |= {f"evidence.{name}": array for name, array in self.evidence.arrays().items()}
         state |= {f"spans.{name}": array for name, array in self.spans.arrays().items()}
         for index, profile in enumerate(self.profiles):
             state |= {f"profile{index}.{name}": array for name, array in profile.arrays().items()}
@@ -180,7 +146,7 @@ class SeasonalDetector:
     def put(self, name: str, array: NDArray[np.floating]) -> None:
         """Set one array of the state by the name that `arrays` gives it."""
         head, _, rest = name.rpartition(".")
-        holders: dict[str, object] = {"": self, "tails": self.tails, "spans": self.spans}
+        holders: dict[str, object] = {"": self, "tails": self.tails, "evidence": self.evidence, "spans": self.spans}
         holders |= {f"profile{index}": profile for index, profile in enumerate(self.profiles)}
         setattr(holders[head], rest, array)
 
@@ -199,7 +165,14 @@ class SeasonalDetector:
 
         Give the state back with `split`.
         """
-        whole = cls(0, step=parts[0].step, seasons=[s.period for s in parts[0].seasons], tuning=parts[0].tuning)
+        whole = cls(
+            0,
+            step=parts[0].step,
+            seasons=[s.period for s in parts[0].seasons],
+            week=parts[0].week,
+            tuning=parts[0].tuning,
+            budget=parts[0].budget,
+        )
         if any(part.step != whole.step or part.seasons != whole.seasons for part in parts):
             raise DetectionError("detectors of different steps or seasons cannot be joined")
         whole._take_from(parts, None)
@@ -225,8 +198,7 @@ class SeasonalDetector:
         for name in DEMANDS:
             wide = np.concatenate([getattr(part.spans, name) for part in parts])
             setattr(self.spans, name, wide if take is None else wide[take])
-        wide = np.concatenate([part.tails.spread for part in parts])
-        self.tails.spread = wide if take is None else wide[take]
+        self.evidence.hold = self.spans.hold
 
     # -- one tick --
 
@@ -239,49 +211,81 @@ class SeasonalDetector:
             raise DetectionError(f"a tick of {v.shape} values for {self.series} series: give one value for each series")
         if at <= self.last:
             raise DetectionError(f"a tick at {at:.3f} after one at {self.last:.3f}: time goes forward")
-        self.last = at
+        before, self.last = self.last, at
         ok = np.abs(v) <= _LARGEST
         if present is not None:
             ok &= present
         v = np.where(ok, v, 0.0)
         self._after_gaps(at)
         known = self.samples > 0
-        guesses, weights, usable = self._experts(at, advice)
+        usual = [_usual(profile, at, advice) for profile in self.profiles]
+        guesses, weights, usable = self._experts(at, usual)
         experienced = usable[1:].sum(axis=0)
         expected = np.where(known, (weights * guesses).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-300), v)
-        scale = self._scale_now(at, expected, advice)
+        scale = self._scale_now(expected, usual)
         residual = np.where(ok, v - expected, 0.0)
+        top, bottom = credible(expected, guesses, trusted(usable, self.error, self.tuning), usual)
+        above, below = self.spans.former_normal(at)
+        top, bottom = top + above, bottom + below
+        beyond = np.where(ok, np.maximum(v - top, 0.0) + np.minimum(v - bottom, 0.0), 0.0)
         cold = experienced == 0
-        wide = np.where(cold, self.tuning.cold_factor, 1.0)
+        wide, settled = care(at, self.born, cold, self.samples >= self._taught, self.seasons, self.spans, self.tuning)
+        wider = np.ones((2, self.series)) if advice is None else np.stack([advice.wider_up, advice.wider_down])
+        # A value a day needs to be less rare among its like than a value a minute, for as many alerts a week.
+        looks = Budget.rarer(self.week / (self.step * self.spans.hold))
+        normal = self.tuning.limit if self.budget is None else self.budget.limit
+        limit = np.sqrt(np.maximum(normal**2 - looks, _LEAST_LIMIT**2)) * wide * wider
         judged = ok & known
         if advice is not None:
-            wide = wide * np.stack([advice.wider_up, advice.wider_down])
             # What happens while nothing is told must not be half a run when the time is over.
             judged &= ~(advice.up_muted & advice.down_muted)
-        self.run = np.where(judged, self.run + self.spans.run_gain * (residual / scale - self.run), self.run)
-        z = np.stack([self.run, -self.run])
-        reach = self.tails.reach(self._limit) * wide
-        beyond = z > reach
-        reach *= scale
-        above, below = self.spans.former_normal(at)
-        upper = expected + reach[UP] + above
-        lower = expected - reach[DOWN] + below
+        z = np.stack([beyond, -beyond]) / scale
+        scores = self.tails.scores(z)
+        score = np.where(beyond >= 0, scores[UP], -scores[DOWN])
+        self.evidence.take(score, judged, wide)
+        level = (self.offset[-1] if self.profiles else self.level).copy()
+        found = self.evidence.weigh(self.samples, level)
         ready = ok & (self.samples >= self.minimum)
-        score = self._score(v, expected, lower, upper, z / wide, ready)
-        high, low = ready & beyond[UP] & (v > upper), ready & beyond[DOWN] & (v < lower)
-        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold, advice)
-        self.tails.drop_peaks(self.spans.open > 0)
+        self._fall_back(found[3], limit, level, judged & ready & (self.spans.open == 0))
+        strength = np.stack([found.max(axis=0), -found.min(axis=0)])
+        was, rose, least = self.spans.open > 0, self.spans.shift >= 0, self.tuning.stays
+        # A run that was told goes on while values are on its side at all; another one must be beyond what is credible,
+        # and begins with the first value that is far out, which its mean would know later.
+        up, down = (extreme(self.evidence.mean[0], 0.5 * score) for extreme in (np.maximum, np.minimum))
+        high = ready & np.where(was & rose, residual > least * scale, (up > least) & (v > top))
+        low = ready & np.where(was & ~rose, residual < -least * scale, (down < -least) & (v < bottom))
+        share = np.maximum(
+            np.where(high, strength[UP] / limit[UP], 0.0), np.where(low, strength[DOWN] / limit[DOWN], 0.0)
+        )
+        sure = share > 1.0
+        if self.budget is not None:
+            asking = np.flatnonzero(sure & ~was & ~settled & (self.spans.outside >= self.spans.hold - 1))
+            if len(asking):
+                sure[asking] = self.budget.ration(at, share[asking])
+        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold, sure, advice)
+        opened = self.spans.open > 0
+        self.evidence.forget(was & ~opened)
+        self.tails.drop_peaks(opened)
         if adopted.any():
             self._adopt(at, adopted)
-        self._learn(at, v, guesses, usable, residual, scale, z, ok, advice)
+        self._count_peaks(
+            before, at, compared(strength / wide, looks), residual, expected, ready & settled & (self.spans.open == 0)
+        )
+        # What may be the beginning of a deviation must not teach that it is ordinary before it is told.
+        calm = np.maximum(strength[UP] / limit[UP], strength[DOWN] / limit[DOWN]) < self.tuning.calm
+        self._learn(at, v, guesses, usable, residual, scale, z, level, ok, calm, advice)
         unknown = ~known
+        reach = self._reach(limit, was | opened) * scale
+        upper, lower = top + reach[UP], bottom - reach[DOWN]
         stage = np.where(self.samples < self.minimum, 0, 1 + np.minimum(experienced, 2 if len(self.seasons) > 1 else 1))
         if len(self.seasons) == 1:
             stage = np.where(stage == 2, 3, stage)
+        expected = expected.copy()
         for array in (expected, lower, upper):
             array[unknown] = math.nan
+        told = np.where(ready, score_of(strength / limit, np.stack([high, low]), self.spans), 0.0)
         return Tick(
-            at, expected, lower, upper, score, self.spans.open > 0, self.spans.since.copy(), stage.astype(np.int8)
+            at, expected, lower, upper, told, self.spans.open > 0, self.spans.since.copy(), stage.astype(np.int8)
         )
 
     def replay(self, times: Floats, values: Floats, present: Bools | None = None) -> list[Tick]:
@@ -299,16 +303,15 @@ class SeasonalDetector:
         self.since_gap[long] = 0.0
         self.spans.silent(silent)
 
-    def _experts(self, at: float, advice: Advice | None) -> tuple[Floats, Floats, Bools]:
+    def _experts(self, at: float, usual: Sequence[Usual]) -> tuple[Floats, Floats, Bools]:
         """Guesses and weights (experts, S), and which experts know anything about this time."""
         count = len(self.profiles) + 1
         guesses = np.empty((count, self.series))
         usable = np.ones((count, self.series), dtype=bool)
         guesses[0] = self.level
-        for k, profile in enumerate(self.profiles, start=1):
-            usual, _, seen = _expect(profile, at, advice)
-            guesses[k] = usual + self.offset[k - 1]
-            usable[k] = (seen > 0) & (at - self.born >= 0.95 * profile.season.period)
+        for k, (profile, here) in enumerate(zip(self.profiles, usual, strict=True), start=1):
+            guesses[k] = here.value + self.offset[k - 1]
+            usable[k] = (here.seen > 0) & (at - self.born >= 0.95 * profile.season.period)
             # A new expert is believed a little more than those that it replaces, until its own errors are
             # known.
             fresh = usable[k] & (self.error[k] == 0) & (self.samples > self.minimum)
@@ -319,12 +322,23 @@ class SeasonalDetector:
         weights = np.where(usable, ((best) / (self.error + floor)) ** self.tuning.expert_power, 0.0)
         return guesses, weights, usable
 
-    def _scale_now(self, at: float, expected: Floats, advice: Advice | None) -> Floats:
+    def _fall_back(self, evidence: Floats, limit: Floats, level: Floats, mask: Bools) -> None:
+        """Judge the series whose level has moved too far by the level of before: what moved it is to be told."""
+        far = mask & ((evidence > limit[UP]) | (evidence < -limit[DOWN]))
+        back = np.where(far, self.evidence.usual - level, 0.0)
+        self.level += back
+        self.offset += back
+        self.evidence.carry(evidence, far)
+
+    def _scale_now(self, expected: Floats, usual: Sequence[Usual]) -> Floats:
         scale = self.scale
-        if self.profiles:
-            _, spread, seen = _expect(self.profiles[0], at, advice)
-            believe = seen / (seen + 4.0)
-            scale = scale * np.clip(believe * spread + (1.0 - believe), 0.5, 4.0)
+        spreads = []
+        for here in usual:
+            believe = here.seen / (here.seen + 4.0)
+            spreads.append(np.clip(believe * here.spread + (1.0 - believe), 0.5, 4.0))
+        if spreads:
+            # The geometric mean, by a function that rounds the same however many series there are.
+            scale = scale * (spreads[0] if len(spreads) == 1 else np.sqrt(spreads[0] * spreads[-1]))
         width = np.where(self.samples > 1, self.highest - self.lowest, 0.0)
         t = self.tuning
         floor = np.maximum(t.floor_of_range * width, t.floor_of_value * np.abs(expected))
@@ -333,16 +347,27 @@ class SeasonalDetector:
         floor = np.maximum(floor, t.floor_of_demand * self.spans.demanded(expected))
         return np.maximum(scale, np.maximum(floor, 1e-12))
 
-    def _score(self, v: Floats, expected: Floats, lower: Floats, upper: Floats, z: Floats, ready: Bools) -> Floats:
-        surprise = self.tails.surprise(z)
-        # Between the band of now and the former normal nothing is surprising.
-        surprise[UP] = np.where(v <= upper, np.minimum(surprise[UP], self._limit * 0.999), surprise[UP])
-        surprise[DOWN] = np.where(v >= lower, np.minimum(surprise[DOWN], self._limit * 0.999), surprise[DOWN])
-        worst = np.maximum(
-            np.where(self.spans.high_is_bad, surprise[UP], 0.0), np.where(self.spans.low_is_bad, surprise[DOWN], 0.0)
+    def _reach(self, limit: Floats, opened: Bools) -> Floats:
+        """How far beyond what is credible the band reaches, (2, S), in scales."""
+        reach = [self.evidence.reach(self.samples, one, narrow=opened) for one in limit]
+        return np.stack([self.tails.residuals(one)[side] for side, one in enumerate(reach)])
+
+    def _count_peaks(
+        self, before: float, at: float, strength: Floats, residual: Floats, expected: Floats, healthy: Bools
+    ) -> None:
+        """Tell the budget, each half of a season, what the largest evidence of each series was."""
+        if self.budget is None:
+            return
+        half = 0.5 * self.period
+        if before > -math.inf and math.floor(at / half) != math.floor(before / half):
+            self.budget.add(self.evidence.peak, half)
+            self.evidence.peak[:] = 0.0
+        up, down = (
+            np.where(self.spans.high_is_bad, strength[UP], 0.0),
+            np.where(self.spans.low_is_bad, strength[DOWN], 0.0),
         )
-        worst = np.maximum(worst, 0.0)
-        return np.where(ready, worst / (worst + self._limit), 0.0)
+        counted = healthy & (np.abs(residual) >= self.spans.demanded(expected))
+        np.maximum(self.evidence.peak, np.maximum(up, down), out=self.evidence.peak, where=counted)
 
     def _adopt(self, at: float, which: Bools) -> None:
         """Let lasting shifts be the new normal."""
@@ -354,7 +379,8 @@ class SeasonalDetector:
             profile.doubt(which)
         # The new level may swing differently; until that is known, it is given the room that it took.
         self.scale = np.where(which, np.maximum(self.scale, 1.2533 * self.spans.shift_spread), self.scale)
-        self.run[which] = 0.0
+        self.evidence.forget(which)
+        self.evidence.shift(shift)
         self.tails.drop_peaks(which)
         self.spans.adopt(at, which)
 
@@ -367,7 +393,9 @@ class SeasonalDetector:
         residual: Floats,
         scale: Floats,
         z: Floats,
+        level: Floats,
         ok: Bools,
+        calm: Bools,
         advice: Advice | None,
     ) -> None:
         t = self.tuning
@@ -408,13 +436,14 @@ class SeasonalDetector:
         fast = np.maximum(1.0 / (self.since_gap + 1.0), self._level_gain)
         move = np.where(self.since_gap == 0, v - self.level, np.clip(v - self.level, -clip * 2, clip * 2))
         self.level = np.where(learn, self.level + fast * move, self.level)
-        self.tails.learn(z, learn & ~young)
+        self.tails.learn(z, learn & calm & ~young)
+        self.evidence.learn(self.samples, level, learn & calm & ~young, usable[-1])
         self.born = np.where(ok, np.minimum(self.born, at), self.born)
         self.samples = np.where(learn, self.samples + 1.0, self.samples)
         self.since_gap = np.where(learn, self.since_gap + 1.0, self.since_gap)
 
 
-def _expect(profile: Profile, at: float, advice: Advice | None) -> tuple[Floats, Floats, Floats]:
+def _usual(profile: Profile, at: float, advice: Advice | None) -> Usual:
     """What is usual at a time, or on a day that is like another."""
     moved_to = None if advice is None else advice.season_at
     return profile.expect(at) if moved_to is None else profile.expect_each(moved_to)

@@ -6,7 +6,7 @@ outcome = run(job, store, crew=crew_of(settings.detect), opening=opening_of(sett
 A shard holds the series whose labels hash to it. Its history is read in blocks of time, and its detector judges them
 one tick after the other. What a shard has learned and found by the end of a chapter is a value, the same however often
 it is worked out: a worker that dies costs its chapter once more, and nothing is lost or counted twice. Calendars and
-feedback are left aside. For Python: no command calls it yet.
+feedback are left aside. `detectors.teaching` has it learn for an engine.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ __all__ = ["DEMANDS", "Spans"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-DEMANDS = ("hold", "high_is_bad", "low_is_bad", "minimum_relative", "minimum_absolute", "run_gain", "patience")
+DEMANDS = ("hold", "high_is_bad", "low_is_bad", "minimum_relative", "minimum_absolute", "patience")
 """What is demanded of a deviation: arrays too, so that detectors of one step can be ticked as one."""
 
 _STATE = (
@@ -65,8 +65,6 @@ class Spans:
         self.minimum_relative = np.full(series, minimum_relative)
         self.minimum_absolute = np.full(series, minimum_absolute)
         self.patience = np.full(series, patience)
-        # What is judged is a mean over about the hold time: a run of values says more than each of them.
-        self.run_gain = 2.0 / (self.hold + 1.0)
         self.outside = np.zeros(series)
         self.harmless = np.zeros(series)
         self.open = np.zeros(series)
@@ -80,6 +78,10 @@ class Spans:
     def arrays(self) -> dict[str, Floats]:
         """Its state, by name; the last axis is the series."""
         return {name: getattr(self, name) for name in _STATE}
+
+    def settled(self, at: float) -> Bools:
+        """Which series have adopted no shift for the longest season, (S,)."""
+        return np.asarray(at >= self.former_until)
 
     def former_normal(self, at: float) -> tuple[Floats, Floats]:
         """By how much the former normal reaches above and below the expectation of now; each (S,)."""
@@ -99,22 +101,26 @@ class Spans:
         low: Bools,
         ok: Bools,
         cold: Bools,
+        sure: Bools,
         advice: Advice | None = None,
     ) -> Bools:
-        """Count what is outside, open and close; the series whose shift is to be adopted now."""
+        """Count what is outside, open where that is `sure`, and close; the series whose shift is to be adopted now."""
         tuning = self._tuning
         bad = high & self.high_is_bad | low & self.low_is_bad
-        harmless = (high | low) & ~bad
+        harmless = (high | low) & ~bad & sure
         if advice is not None:
             self.close((self.open > 0) & np.where(self.shift >= 0, advice.up_muted, advice.down_muted))
             bad &= ~(high & advice.up_muted | low & advice.down_muted)
             harmless &= ~advice.frozen
         bad &= np.abs(residual) >= self.demanded(expected)
         self.since[bad & (self.outside == 0)] = at
-        counted = np.minimum(np.maximum(self.outside + np.where(bad, 1.0, -1.0), 0.0), self.hold)
-        self.outside = np.where(ok, counted, self.outside)
         was = self.open > 0
-        now = np.where(was, self.outside > 0, self.outside >= self.hold)
+        # What has lasted for long is over when it has been over for a while: a lull is no end.
+        past = np.minimum(tuning.lull * (at - self.since), tuning.longest_lull * self._period)
+        most = np.where(was, np.maximum(self.hold, past / self._step), self.hold)
+        counted = np.minimum(np.maximum(self.outside + np.where(bad, 1.0, -1.0), 0.0), most)
+        self.outside = np.where(ok, counted, self.outside)
+        now = np.where(was, self.outside > 0, (self.outside >= self.hold) & sure)
         self.close(was & ~now)
         self.open[now & ~was] = 1.0
         counted = np.where(harmless, self.harmless + 1.0, np.maximum(self.harmless - 2.0, 0.0))

@@ -17,15 +17,18 @@ from detectors.deviations import Deviation
 from detectors.watch import Watch
 from watchkeeper.disk import replacing
 
-__all__ = ["VALUES", "VERSION", "Restored", "restore_state", "save_state"]
+__all__ = ["LATER", "VALUES", "VERSION", "Restored", "restore_state", "save_state"]
 
-VERSION = 1
+VERSION = 2
 _HEADER = "header"
 _log = logging.getLogger("watchkeeper.detectors")
 
 VALUES = ("at", "observed", "expected", "lower", "upper", "score", "stage", "excess", "worst", "worst_expected")
 """What is saved of an open deviation besides its labels and since when it lasts."""
-_ENDED = (*VALUES, "ended", "ended_by")
+LATER: Mapping[str, Any] = {"peers": 0, "kind": "", "beside": ""}
+"""What else is saved, and what it is in a state that was saved before there was such a thing."""
+_OPEN = (*VALUES, *LATER, "untold")
+_ENDED = (*VALUES, *LATER, "ended", "ended_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Restored:
     open: Sequence[Mapping[str, Any]] = field(default=())
     heads: Sequence[Mapping[str, Any]] = field(default=())
     groups: Sequence[Mapping[str, Any]] = field(default=())
+    budget: Mapping[str, Any] | None = None
 
 
 def save_state(
@@ -47,10 +51,11 @@ def save_state(
     *,
     heads: Sequence[Deviation] = (),
     groups: Sequence[Mapping[str, Any]] = (),
+    budget: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the state in the place of the old one; a crash leaves one of them whole. Raises OSError."""
     arrays: dict[str, Any] = {}
-    header: dict[str, Any] = {"version": VERSION, "watches": [], "groups": list(groups)}
+    header: dict[str, Any] = {"version": VERSION, "watches": [], "groups": list(groups), "budget": budget}
     for number, watch in enumerate(watches):
         with watch.lock:
             header["watches"].append(
@@ -58,7 +63,7 @@ def save_state(
             )
             for name, array in watch.detector.arrays().items():
                 arrays[f"{number}/{name}"] = array.copy()
-    header["open"] = [_plain(deviation, VALUES) for deviation in deviations]
+    header["open"] = [_plain(deviation, _OPEN) for deviation in deviations]
     header["heads"] = [_plain(deviation, _ENDED) for deviation in heads]
     arrays[_HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     buffer = io.BytesIO()
@@ -95,7 +100,7 @@ def restore_state(path: Path, watches: Sequence[Watch]) -> Restored:
             found, heads = (
                 [entry for entry in header.get(name, ()) if entry["detector"] in restored] for name in ("open", "heads")
             )
-            return Restored(found, heads, header.get("groups", ()))
+            return Restored(found, heads, header.get("groups", ()), header["budget"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s: not a state file that can be read (%s): learning anew", path, error)
         return Restored()
@@ -107,10 +112,5 @@ def _fill(watch: Watch, number: int, entry: dict[str, Any], file: Any) -> bool:
     if any(array.shape[-1] != len(labels) for array in arrays.values()):
         _log.warning("%s: saved state does not fit its own labels: learning anew", watch.declared.key)
         return False
-    with watch.lock:
-        watch.rearrange([], labels)
-        for name, array in arrays.items():
-            watch.detector.put(name, array)
-        watch.place = int(entry["place"])
-        watch.detector.last = watch.place * watch.step
+    watch.put(int(entry["place"]), labels, arrays)
     return True

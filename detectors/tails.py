@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +11,8 @@ __all__ = ["UP", "DOWN", "Tails"]
 
 Floats = NDArray[np.float64]
 UP, DOWN = 0, 1
-_LN10 = math.log(10.0)
+_EDGE = 1.645
+_SLOPE = 1.75
 
 
 class Tails:
@@ -21,19 +20,17 @@ class Tails:
 
     Beyond its 95th percentile `edge`, each tail is taken as exponential with mean `excess` (peaks over
     threshold, the exponential case of the generalised Pareto distribution), so that P(z) = 0.05 exp(-(z -
-    edge) / excess). A run of exceedances counts once, by its peak, when it is over. `spread` is the
-    standard deviation that z has when residuals are independent (1, or less for a mean of several).
+    edge) / excess). A run of exceedances counts once, by its peak, when it is over.
     `record` is the largest past excess, slowly forgotten: of n exponential draws the largest is about
     `excess` * ln n, so a series whose records are higher than that has a heavier tail than its mean tells,
     and gets it.
     """
 
-    def __init__(self, series: int, tuning: Tuning, *, forget: float, spread: Floats) -> None:
+    def __init__(self, series: int, tuning: Tuning, *, forget: float) -> None:
         self._tuning = tuning
         self._forget = forget
-        self.spread = spread
-        self.edge = np.full((2, series), 2.0 * spread)
-        self.excess = np.full((2, series), tuning.tail_prior * spread)
+        self.edge = np.full((2, series), 2.0)
+        self.excess = np.full((2, series), tuning.tail_prior)
         self.count = np.full((2, series), 10.0)
         self.record = np.zeros((2, series))
         self.peak = np.zeros((2, series))
@@ -50,17 +47,21 @@ class Tails:
 
     def _mean(self) -> Floats:
         heavy = self.record / (np.log(self.count) + 0.577)
-        return np.asarray(np.maximum(np.maximum(self.excess, heavy), 0.05 * self.spread))
+        return np.asarray(np.maximum(np.maximum(self.excess, heavy), 0.05))
 
-    def surprise(self, z: Floats) -> Floats:
-        """-log10 of the probability of values beyond z (2, S), counted from the percentile (0 and below:
-        ordinary).
+    def scores(self, z: Floats) -> Floats:
+        """The normal score of residuals (2, S): what a value as rare as this would be in normal noise.
+
+        Below the percentile in proportion to it. Of an exponential tail with z = edge + t * mean the normal score is
+        sqrt(1.645² + 1.75 t) within two hundredths of it, for probabilities of 0.05 to 1e-12.
         """
-        return np.asarray((z - self.edge) / (self._mean() * _LN10))
+        beyond = np.maximum(z - self.edge, 0.0) / self._mean()
+        return np.asarray(np.where(z > self.edge, np.sqrt(_EDGE**2 + _SLOPE * beyond), _EDGE * z / self.edge))
 
-    def reach(self, surprise: float) -> Floats:
-        """The standardised residual (2, S) at which `surprise` is reached: the half-width of the band."""
-        return np.asarray(self.edge + self._mean() * (_LN10 * surprise))
+    def residuals(self, score: Floats) -> Floats:
+        """The residuals (2, S) that have a normal score (S,): what `scores` says, the other way round."""
+        beyond = np.maximum(score**2 - _EDGE**2, 0.0) / _SLOPE
+        return np.asarray(np.where(score > _EDGE, self.edge + beyond * self._mean(), self.edge * score / _EDGE))
 
     def learn(self, z: Floats, mask: NDArray[np.bool_]) -> None:
         """Take one residual z (2, S) of each series in `mask` (S,) into its past."""
@@ -77,8 +78,8 @@ class Tails:
         np.copyto(self.count, self.count + 1.0, where=over)
         np.copyto(self.peak, np.where(above, np.maximum(self.peak, excess), 0.0), where=both)
         # Robbins-Monro for the percentile: up by q when above it, down by 1 - q when below.
-        step = 0.05 * self.spread * np.where(above, tuning.tail_quantile, tuning.tail_quantile - 1.0)
-        np.copyto(self.edge, np.clip(self.edge + step, 0.5 * self.spread, 8.0), where=both)
+        step = 0.05 * np.where(above, tuning.tail_quantile, tuning.tail_quantile - 1.0)
+        np.copyto(self.edge, np.clip(self.edge + step, 0.5, 8.0), where=both)
 
     def drop_peaks(self, mask: NDArray[np.bool_]) -> None:
         """Forget the runs under way of the series in `mask`: they became deviations, which no calibration

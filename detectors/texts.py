@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from watchkeeper.units import Unit
 
-__all__ = ["amount", "band", "clock_time", "expand", "series_name"]
+__all__ = ["amount", "band", "clock_time", "expand", "sentence", "series_name", "unlike"]
 
 _PLACEHOLDER = re.compile(r"\{\{\s*\$(?:labels\.([A-Za-z_][A-Za-z0-9_]*)|value)\s*\}\}")
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
@@ -22,7 +22,7 @@ def amount(value: float, unit: Unit) -> str:
         return "unknown"
     dimensions = dict(unit.dimensions)
     name, power = next(iter(dimensions.items()), ("", 0))
-    rest = "" if unit.dimensionless else str(unit)
+    rest = "" if unit.dimensionless else str(unit).removeprefix("1 ").replace("per seconds", "per second")
     if len(dimensions) == 1 and power == 1:
         base = value * unit.factor
         if name == "seconds":
@@ -63,6 +63,16 @@ def clock_time(at: float, now: float) -> str:
     """A time as people say it: `03:12 UTC`, with its date when it is not of the last twelve hours."""
     form = "%H:%M UTC" if abs(now - at) < 43_200 else "%Y-%m-%d" if at % 86_400 == 0 else "%Y-%m-%d %H:%M UTC"
     return datetime.fromtimestamp(at, UTC).strftime(form)
+
+
+def unlike(peers: int) -> str:
+    """How a series that deviates from so many others is told."""
+    return f"unlike its {peers} peers" if peers > 1 else "unlike its peers"
+
+
+def sentence(what: str, more: str) -> str:
+    """`Unit cost up, latency normal: traffic +2 %.` of what is the matter and more about it."""
+    return f"{what[:1].upper()}{what[1:]}{f': {more}' if more else ''}."
 
 
 def series_name(labels: Mapping[str, str]) -> str:

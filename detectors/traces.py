@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from detectors.elastic_reading import reading_elastic
 from watchkeeper.declarations import Detector
 from watchkeeper.signals import Polarity
 
 __all__ = ["DETECTORS"]
 
-DETECTORS: tuple[Detector, ...] = (
+_OF_METRICS: tuple[Detector, ...] = (
     Detector(
         key="traces.duration",
         system="traces",
@@ -37,3 +38,5 @@ DETECTORS: tuple[Detector, ...] = (
         source="Twice as many as expected and three a minute: single failures are what retries are for.",
     ),
 )
+
+DETECTORS: tuple[Detector, ...] = (*_OF_METRICS, *reading_elastic(_OF_METRICS))

@@ -1,7 +1,7 @@
 """The one set of numbers of the detector: the same for every series, whatever it measures.
 
-Sources: tuned once on the development half of the Numenta Anomaly Benchmark (`python -m
-benchmarks.detectors` prints what it reaches) and on the generated series of tests/detectors. Times are
+Sources: chosen on the generated series of `benchmarks.synthetic` (`python -m benchmarks.synthetic --budget` prints what
+they reach) and of tests/detectors. Times are
 shares of the first season, so that one set serves a 30-second metric and a daily bill. Nothing here looks
 at what a series is called or where it comes from.
 """
@@ -18,20 +18,34 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How fast each part learns, and how rare a value must be.
+    """How fast each part learns, and how much evidence it takes.
 
-    `quiet_seasons`: a single value of a healthy series lies outside the band, in one direction, about once
-    in so many of its first seasons. `level`, `offset`, `scale`: memories as shares of the first season.
-    `profile_seasons`: how many seasons a profile remembers. `minimum`: valid samples before anything may
-    deviate. `cold_factor`: by how much the band is wider before the first season is known. `adopt`: shares
-    of the first season after which a lasting shift becomes the new normal (cold: before the season is
-    known; harmless: in the direction that is not bad). `floor_of_range`, `floor_of_value`, `floor_of_demand`: the
-    scale is at least these shares of the range seen so far, of the expectation, and of the difference that is
-    demanded. `expert_power`: how strongly smaller past errors count. `clip`: how many scales one value may move
-    what is learned. `tail_*`: see `detectors.tails`.
+    `limit`: the evidence at which something deviates, in standard deviations, where no alert budget sets it. `cap`: the
+    normal score beyond which one value says no more. `stays`: the score, or the scales, that keep a run going. `lull`:
+    the share of its past that a deviation must be over before it has ended, and `longest_lull`, of its first season,
+    how much at most. `level_trusted`: by how many times the level may err more than the best expert and be believed.
+    `care`: by how much more evidence a series takes at most that knows a season. `known_after`: how many of its longest
+    seasons a series must have lived through to be known. `calm`: the share of that evidence above which what is
+    ordinary is not learned. `evidence`: how many of its first seasons the standard deviations of evidence remember.
+    `level`, `offset`, `scale`: memories as shares of the first season. `profile_seasons`: how many seasons a profile
+    remembers. `minimum`: valid samples before anything may deviate. `cold_factor`: by how much the band is wider before
+    the first season is known. `adopt`: shares of the first season after which a lasting shift becomes the new normal
+    (cold: before the season is known; harmless: in the direction that is not bad). `floor_of_range`, `floor_of_value`,
+    `floor_of_demand`: the scale is at least these shares of the range seen so far, of the expectation, and of the
+    difference that is demanded. `expert_power`: how strongly smaller past errors count. `clip`: how many scales one
+    value may move what is learned. `tail_*`: see `detectors.tails`.
     """
 
-    quiet_seasons: float = 50.0
+    limit: float = 5.0
+    cap: float = 4.0
+    stays: float = 1.0
+    lull: float = 1 / 12
+    longest_lull: float = 1 / 24
+    level_trusted: float = 2.0
+    known_after: float = 3.0
+    calm: float = 0.6
+    care: float = 1.24
+    evidence: float = 14.0
     level: float = 1 / 24
     offset: float = 1 / 8
     scale: float = 3.0

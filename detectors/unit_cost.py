@@ -3,7 +3,7 @@
 Total cost is traffic times unit cost. More traffic makes the total dearer and is no deviation; a unit that is dearer
 while latency is as always is one that no latency alert sees (a longer prompt, a dearer model, a cache that is never
 hit); dearer and slower at once is one deviation and not two; dearer because fewer requests share what is paid anyway is
-none of the request's. For Python: the engine does not call it yet.
+none of the request's. The engine asks it of each deviation of a trio's detector (`detectors.beside`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,21 @@ from watchkeeper.errors import WatchkeeperError
 from watchkeeper.queries import Query, narrowed
 from watchkeeper.stores import Store
 
-__all__ = ["KINDS", "RULES", "Split", "Trio", "UnitCost", "UnitCostSpan", "explain", "kinds", "spans", "split"]
+__all__ = [
+    "EXPLAINED",
+    "KINDS",
+    "RULES",
+    "WITH_LATENCY",
+    "Split",
+    "Trio",
+    "UnitCost",
+    "UnitCostSpan",
+    "explain",
+    "kind_of",
+    "kinds",
+    "spans",
+    "split",
+]
 
 Floats = NDArray[np.float64]
 Kinds = NDArray[np.int8]
@@ -35,6 +49,11 @@ KINDS = (
 
 DEVIATE = (1, 2, 4)
 """The kinds that are deviations."""
+
+EXPLAINED = KINDS[3]
+"""What is none of the unit: fewer requests share what is paid anyway."""
+
+WITH_LATENCY = KINDS[4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,20 @@ def kinds(unit: Floats, traffic: Floats, latency: Floats, *, diluted: float = 0.
     explained = (traffic < -1.0) & (-traffic >= diluted * unit)
     found = np.select([latency > 1.0, explained, traffic > 1.0], [4, 3, 2], 1)
     return np.where(up, found, 0).astype(np.int8)
+
+
+def kind_of(found: Kinds) -> int:
+    """What a span is, as an index into KINDS, from the kinds (T,) of its ticks: explained by traffic where most of them
+    are, else the gravest that half of the others agree on; the first where nothing is known.
+    """
+    votes = np.bincount(found, minlength=len(KINDS))
+    bad = int(votes[list(DEVIATE)].sum())
+    if not bad + votes[3]:
+        return 0
+    if votes[3] > bad:
+        return 3
+    # Half of all are in one of them and those that are graver: down to the mildest, that is all.
+    return next(kind for kind in DEVIATE[::-1] if 2 * votes[[k for k in DEVIATE if k >= kind]].sum() >= bad)
 
 
 @dataclass(frozen=True, slots=True)

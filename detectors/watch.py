@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.advice import Advice
+from detectors.budget import WEEK, Budget
 from detectors.knowledge import Guide, Knowledge
+from detectors.peers import Peers, group_numbers
 from detectors.seasonal import SeasonalDetector, Tick
 from watchkeeper.declarations import Detector
 from watchkeeper.deliveries import fingerprint
@@ -20,12 +23,15 @@ from watchkeeper.durations import parse_duration
 from watchkeeper.queries import Query, scaled
 from watchkeeper.stores import Matrix, Store
 
-__all__ = ["Band", "Judgement", "Watch"]
+__all__ = ["MOST_SERIES", "Band", "Judgement", "Watch"]
 
 Floats = NDArray[np.float64]
 _HOUR = 3_600.0
 # How long a deviation stays open after its series fell silent: a restart takes less, and who was called has looked.
 _PATIENCE = 1_800.0
+
+MOST_SERIES = 5_000
+"""How many series one detector watches, unless said otherwise."""
 
 _log = logging.getLogger("watchkeeper.detectors")
 
@@ -67,12 +73,14 @@ class Watch:
         store: Store,
         *,
         pace: float,
-        most_series: int = 5_000,
+        most_series: int = MOST_SERIES,
         remember: int = 1_440,
         knowledge: Knowledge | None = None,
+        budget: Budget | None = None,
     ) -> None:
         # Bills come by the calendar, whatever the pace of the rest.
         pace = 1.0 if detector.reads == "bills" else pace
+        self.pace = pace
         self.declared = detector
         self.unscaled = query
         self.query = scaled(query, pace)
@@ -81,7 +89,9 @@ class Watch:
         self.hold = parse_duration(detector.hold) / pace
         self.auto = parse_duration(detector.window) / pace
         self.patience = _PATIENCE / pace
-        self.seasons = tuple(parse_duration(text) / pace for text in detector.seasons)
+        # Who is compared with peers at the same time needs no season.
+        self.seasons = () if detector.peers else tuple(parse_duration(text) / pace for text in detector.seasons)
+        self._budget = budget
         self.place: int | None = None
         self.labels: list[Mapping[str, str]] = []
         self.keys: dict[str, int] = {}
@@ -96,10 +106,27 @@ class Watch:
         self._ring_times = np.full(remember, np.nan)
         self.remembered = remember
 
-    def _new(self) -> SeasonalDetector:
+    def _new(self) -> SeasonalDetector | Peers:
         d = self.declared
-        return SeasonalDetector(
-            len(self.labels),
+        if d.peers:
+            return Peers(
+                group_numbers(self.labels, d.peers),
+                step=self.step,
+                hold=self.hold,
+                polarity=d.polarity,
+                minimum_relative=d.minimum_relative,
+                minimum_absolute=d.minimum_absolute,
+                patience=self.patience,
+            )
+        detector = self.maker()(len(self.labels))
+        detector.budget = self._budget
+        return detector
+
+    def maker(self) -> Callable[[int], SeasonalDetector]:
+        """What makes its detector, if it has no peers, for so many series; it can be sent to another process."""
+        d = self.declared
+        return partial(
+            SeasonalDetector,
             step=self.step,
             seasons=self.seasons,
             polarity=d.polarity,
@@ -107,13 +134,21 @@ class Watch:
             minimum_relative=d.minimum_relative,
             minimum_absolute=d.minimum_absolute,
             patience=self.patience,
+            week=WEEK / self.pace,
         )
 
     @property
     def shape(self) -> str:
         """What a saved state must agree with to be of use."""
-        slots = [profile.season for profile in self.detector.profiles]
-        return f"{self.declared.key} step={self.step:g} seasons={slots} query={self.query.promql('auto')}"
+        if isinstance(self.detector, Peers):
+            compared = f"peers={self.declared.peers}"
+        else:
+            compared = f"seasons={[profile.season for profile in self.detector.profiles]}"
+        return f"{self.declared.key} step={self.step:g} {compared} query={self.query.promql('auto')}"
+
+    def fellows(self, column: int) -> int:
+        """With how many peers a series was compared last; none where it is compared with its own past."""
+        return int(self.detector.fellows[column]) if isinstance(self.detector, Peers) else 0
 
     def horizon(self, at: float) -> float:
         """Until when values may be judged at a time: the last complete day of bills, else the time itself."""
@@ -203,11 +238,23 @@ class Watch:
         known = [(self.keys[key], row) for row, key in enumerate(keys) if key in self.keys]
         return [column for column, _ in known], [row for _, row in known]
 
+    def put(self, place: int, labels: Sequence[Mapping[str, str]], arrays: Mapping[str, NDArray[np.floating]]) -> None:
+        """Take over what was learned of series with these labels up to a step."""
+        with self.lock:
+            self.rearrange([], labels)
+            for name, array in arrays.items():
+                self.detector.put(name, array)
+            self.place = place
+            self.detector.last = place * self.step
+
     def rearrange(self, keep: Sequence[int], added: Sequence[Mapping[str, str]]) -> None:
         """Keep these columns, in this order, and add series with these labels; for who holds `lock`."""
         columns = [*keep, *([-1] * len(added))]
-        self.detector.rearrange(columns)
         self.labels = [*(self.labels[c] for c in keep), *added]
+        if isinstance(self.detector, Peers):
+            self.detector.rearrange(columns, group_numbers(self.labels, self.declared.peers))
+        else:
+            self.detector.rearrange(columns)
         self.keys = {fingerprint(labels): i for i, labels in enumerate(self.labels)}
         self._guided = None
         fresh = np.full((*self._ring.shape[:2], len(added)), np.nan, np.float32)
@@ -231,7 +278,16 @@ class Watch:
                 if len(fits) != 1:
                     return None
                 column = fits[0]
-            wanted = (self._ring_times >= start) & (self._ring_times <= end)
-            order = np.argsort(self._ring_times[wanted])
-            rows = self._ring[:4, wanted, column].astype(np.float64)[:, order]
-            return Band(self._ring_times[wanted][order], rows[0], rows[1], rows[2], rows[3])
+            return self._recent(column, start, end)
+
+    def bands(self, labels: Mapping[str, str], start: float, end: float) -> list[Band]:
+        """The recent past of every series that agrees with the labels in all that both have."""
+        with self.lock:
+            fits = [i for i, mine in enumerate(self.labels) if all(labels.get(k, v) == v for k, v in mine.items())]
+            return [self._recent(column, start, end) for column in fits]
+
+    def _recent(self, column: int, start: float, end: float) -> Band:
+        wanted = (self._ring_times >= start) & (self._ring_times <= end)
+        order = np.argsort(self._ring_times[wanted])
+        rows = self._ring[:4, wanted, column].astype(np.float64)[:, order]
+        return Band(self._ring_times[wanted][order], rows[0], rows[1], rows[2], rows[3])

@@ -210,13 +210,16 @@ class SLO:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """A learned expectation over a query; each of its series is watched by itself.
+    """A learned expectation over a query; each of its series is watched by itself, or beside its `peers`.
 
     `step` is the spacing of the samples it sees; `seasons` the periods it may learn, as duration texts; `polarity`
     the direction that counts. A deviation must exceed the band and differ from the expectation by
     `minimum_relative` (a share of it) and `minimum_absolute` (in the unit of the query), for `hold`. `window` is
     the range of rates in the query where it has none of its own. `reads` says whether it watches the metrics store,
     the bills, or the logs and traces of Elasticsearch.
+
+    `peers` are the labels that tell peers apart, such as `("pod",)`: each series is then compared with those that agree
+    in all other labels, and not with its own past; values are never negative, and five or more are needed.
     """
 
     key: str
@@ -237,8 +240,10 @@ class Detector:
     source: str
     owner: str = "platform"
     reads: Literal["metrics", "bills", "logs"] = "metrics"
+    peers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _require(not isinstance(self.peers, str), f"detector {self.key}: peers are labels: write ({self.peers!r},)")
         for text in (self.step, self.hold, self.window, *self.seasons):
             parse_duration(text)
         _require(self.polarity is not Polarity.NEUTRAL, f"detector {self.key}: a neutral polarity detects nothing")

@@ -13,13 +13,14 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from watchkeeper.clock import Clock, now
 from watchkeeper.errors import WatchkeeperError
-from watchkeeper.posting import Answer, Poster
+from watchkeeper.posting import Answer
 from watchkeeper.spool import Entry, Spool, SpoolError
 
-__all__ = ["Outbox", "Outcome", "Send", "pack", "unpack"]
+__all__ = ["Outbox", "Outcome", "Send", "Sending", "pack", "unpack"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,16 @@ class Outcome:
 
 Send = Callable[[bytes], Outcome]
 """Sends a body; raises WatchkeeperError when no answer arrives."""
+
+
+class Sending(Protocol):
+    """What `send` uses, a Poster for example."""
+
+    def abort(self) -> None:
+        """Make a request in another thread fail now, and every later one."""
+
+    def close(self) -> None:
+        """Give the connections back."""
 
 
 def pack(body: bytes, state: bytes = b"") -> bytes:
@@ -78,7 +89,7 @@ class Outbox:
         limit: int,
         send: Send,
         *,
-        poster: Poster | None = None,
+        poster: Sending | None = None,
         clock: Clock = now,
         first_pause: float = _FIRST_PAUSE,
     ) -> None:

@@ -44,7 +44,7 @@ PARTS = (
     (
         "Detectors: alert budget",
         "Healthy seasonal series under an alert budget, and faults put into them.",
-        ["benchmarks.budget"],
+        ["benchmarks.synthetic", "--budget"],
     ),
     ("Root cause", "Component level, the rank of the component that was made to fail.", ["benchmarks.rootcause"]),
 )

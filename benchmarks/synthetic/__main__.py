@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.synthetic.faults import DAY, WEEK
 from benchmarks.synthetic.scores import Detect, Factory, KindScore, by_week, onsets_of, score
 from benchmarks.synthetic.series import Fleet, injected, suite
+from detectors.budget import PER_WEEK, Budget
 from detectors.ensemble import Ensemble
 from detectors.seasonal import SeasonalDetector
 from watchkeeper.durations import spoken
@@ -30,8 +31,9 @@ the Numenta Anomaly Benchmark."""
 
 
 def seasonal(series: int, step: float) -> Detect:
-    """The seasonal detector: an onset is where a deviation opens."""
-    detector = SeasonalDetector(series, step=step, seasons=(DAY, WEEK), hold=HOLD_STEPS * step)
+    """The seasonal detector under an alert budget of two a week: an onset is where a deviation opens."""
+    budget = Budget(PER_WEEK)
+    detector = SeasonalDetector(series, step=step, seasons=(DAY, WEEK), hold=HOLD_STEPS * step, budget=budget)
     before = np.zeros(series, np.bool_)
 
     def detect(times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -103,7 +105,10 @@ def run_budget(series: int, weeks: int, seed: int, name: str) -> None:
     found = score(sick, onsets_of(sick, DETECTORS[name]))
     hit, events = sum(one.found for one in found.values()), sum(one.events for one in found.values())
     kinds = "; ".join(f"{one.kind} {one.found} of {one.events}" for one in found.values())
-    print(f"Alerts in each of {weeks} weeks over {series} healthy series: {', '.join(map(str, alerts))}.\n")
+    print(
+        f"**{name}**: alerts in each of {weeks} weeks over {series} healthy series: {', '.join(map(str, alerts))}, "
+        f"{sum(alerts) / weeks:.1f} a week.\n"
+    )
     print(f"Of {events} faults of 3 to 8 times the series' noise, {hit} are found ({hit / events:.0%}): {kinds}.")
 
 

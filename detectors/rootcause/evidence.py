@@ -46,23 +46,25 @@ class Evidence:
     gone: Floats
 
 
-def windows(table: Table, at: float, *, has_normal: bool) -> tuple[float, float]:
-    """From when and until when the fault of an alarm `at` this time is searched, in seconds since the epoch."""
+def windows(table: Table, at: float, *, has_normal: bool, pace: float = 1.0) -> tuple[float, float]:
+    """From when and until when the fault of an alarm `at` this time is searched, in seconds since the epoch; `pace` is
+    by what minutes are shorter.
+    """
     step = table.step()
     step = step if np.isfinite(step) else 0.0
-    late = max(_LATE_STEPS * step, _LATE_SECONDS)
+    late = max(_LATE_STEPS * step, _LATE_SECONDS / pace)
     if not has_normal and len(table.times):
         late = min(late, max(_LATE_SHARE * (at - float(table.times[0])), 0.0))
-    return at - late, at + max(_AFTER_STEPS * step, _AFTER_SECONDS)
+    return at - late, at + max(_AFTER_STEPS * step, _AFTER_SECONDS / pace)
 
 
-def run_length(table: Table, inside: NDArray[np.bool_]) -> int:
+def run_length(table: Table, inside: NDArray[np.bool_], *, pace: float = 1.0) -> int:
     """How many rows of the window a fault has to last to count in full: half of what follows an alarm."""
     step = table.step()
     times = table.times[inside]
     if not np.isfinite(step) or len(times) < 2:
         return 1
-    lasting = max(_AFTER_STEPS * step, _AFTER_SECONDS) / 2
+    lasting = max(_AFTER_STEPS * step, _AFTER_SECONDS / pace) / 2
     between = float(times[-1] - times[0]) / (len(times) - 1)
     return max(1, min(len(times), int(np.ceil(lasting / between))))
 

@@ -14,8 +14,9 @@ from detectors.rootcause.tables import Column, Floats, Table
 from detectors.rootcause.wording import Facts, wording
 from detectors.seasonal import DetectionError
 from watchkeeper.traces.graph import Edge
+from watchkeeper.units import Unit
 
-__all__ = ["Candidate", "Change", "rank"]
+__all__ = ["Candidate", "Change", "rank", "surprises"]
 
 # The share of a component's evidence that an equally deviating callee explains.
 _EXPLAINED = 0.3
@@ -31,11 +32,17 @@ _FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A deploy, flag, scaling or configuration event `at` a time (seconds since the epoch) of a component."""
+    """A deploy, flag, scaling or configuration event `at` a time (seconds since the epoch) of a component.
+
+    `meant` is False for what happens by itself too, such as a restart: nobody who did it watches what follows. `of` is
+    the service that the component is one instance of.
+    """
 
     at: float
     component: str
     text: str
+    meant: bool = True
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +63,18 @@ def rank(
     edges: Iterable[tuple[str, str] | Edge] = (),
     target: str | None = None,
     changes: Iterable[Change] = (),
+    units: Mapping[Column, Unit] | None = None,
+    pace: float = 1.0,
 ) -> tuple[Candidate, ...]:
     """Every component with its strongest signal, and further signals, the likeliest cause first.
 
     `at` is when it was noticed (seconds since the epoch), `normal` a table of normal operation (without one: the
     rows before the alarm), `edges` are (caller, callee) or those of a trace store, `target` is the component or
-    `component_signal` that alarmed, `changes` may name a service whose pods are the components. Raises DetectionError
-    when the table has no rows around the alarm, and for an unknown target.
+    `component_signal` that alarmed, `changes` may name a service whose pods are the components; `units` are those of
+    columns whose values the reasons tell with them, and `pace` is by what the minutes of the method are shorter. Raises
+    DetectionError when the table has no rows around the alarm, and for an unknown target.
     """
-    start, end = windows(table, at, has_normal=normal is not None)
-    inside = (table.times >= start) & (table.times <= end)
-    if not inside.any() or not table.columns:
-        raise DetectionError(_no_rows(table, at))
-    found = evidence(
-        table.times[inside],
-        table.values[inside],
-        _normal_rows(table, normal, start, end),
-        table.values[table.times < at] if normal is not None else None,
-        run_length(table, inside),
-    )
+    found, start = _found(table, at, normal, pace)
     pairs = ((e.client, e.server) if isinstance(e, Edge) else e for e in edges)
     graph = Graph.of(pairs, table.components)
     symptom = symptom_of(table.columns, found.surprise, target, graph)
@@ -83,11 +83,35 @@ def rank(
     if graph:
         left = strengths(table.columns, _left(table.columns, found.surprise, graph), symptom, graph)
         scores = _through(graph, strength, left, symptom.component)
-    recent = _recent(changes, start, at, table.components)
+    lasting = _CHANGE_SECONDS / pace
+    recent = _recent(changes, start - lasting, at, table.components)
     for component, change in recent.items():
-        scores[component] = _raised(component, change, scores, graph, start)
-    facts = Facts(graph=graph, strength=strength, symptom=symptom, changes=recent, at=at)
+        near = 1.0 - max(0.0, start - change.at) / lasting
+        scores[component] = _raised(component, near, scores, graph)
+    own = tuple((units or {}).get(column) for column in table.columns)
+    facts = Facts(graph=graph, strength=strength, symptom=symptom, changes=recent, at=at, units=own)
     return _candidates(table, found, scores, facts)
+
+
+def surprises(table: Table, at: float, *, pace: float = 1.0) -> Floats:
+    """How surprising each signal is around an alarm, (S,): see `Evidence`. Raises DetectionError as `rank` does."""
+    return _found(table, at, None, pace)[0].surprise
+
+
+def _found(table: Table, at: float, normal: Table | None, pace: float) -> tuple[Evidence, float]:
+    """The evidence of all signals, and from when on the fault was searched."""
+    start, end = windows(table, at, has_normal=normal is not None, pace=pace)
+    inside = (table.times >= start) & (table.times <= end)
+    if not inside.any() or not table.columns:
+        raise DetectionError(_no_rows(table, at))
+    found = evidence(
+        table.times[inside],
+        table.values[inside],
+        _normal_rows(table, normal, start, end, pace),
+        table.values[table.times < at] if normal is not None else None,
+        run_length(table, inside, pace=pace),
+    )
+    return found, start
 
 
 def _no_rows(table: Table, at: float) -> str:
@@ -95,13 +119,13 @@ def _no_rows(table: Table, at: float) -> str:
     return f"the table {span}, and none around the alarm at {at:.0f}: name the time of the alarm in seconds or ISO 8601"
 
 
-def _normal_rows(table: Table, normal: Table | None, start: float, end: float) -> Floats:
+def _normal_rows(table: Table, normal: Table | None, start: float, end: float, pace: float) -> Floats:
     """What is normal, (N, S): of the table of normal operation; for signals that it has not, the past of the table."""
     past = table.values[table.times < start]
     if normal is None:
         if len(past) < _FEW:
             # There is hardly a past: an hour that follows, when it is over, tells more than nothing.
-            later = (table.times > 2 * end - start) & (table.times < end + 3_600.0)
+            later = (table.times > 2 * end - start) & (table.times < end + 3_600.0 / pace)
             past = np.vstack([past, table.values[later]])
         return past
     outside = (normal.times < start) | (normal.times > end)
@@ -137,9 +161,9 @@ def _through(
     return scores
 
 
-def _recent(changes: Iterable[Change], start: float, at: float, components: Iterable[str]) -> dict[str, Change]:
-    """The last change of each component in the hour before the alarm."""
-    last = {c.component: c for c in sorted(changes, key=lambda c: c.at) if start - _CHANGE_SECONDS <= c.at <= at}
+def _recent(changes: Iterable[Change], first: float, at: float, components: Iterable[str]) -> dict[str, Change]:
+    """The last change of each component between two times."""
+    last = {c.component: c for c in sorted(changes, key=lambda c: c.at) if first <= c.at <= at}
     found: dict[str, Change] = {}
     for component in components:
         node = node_of(component, last)
@@ -148,11 +172,10 @@ def _recent(changes: Iterable[Change], start: float, at: float, components: Iter
     return found
 
 
-def _raised(component: str, change: Change, scores: Mapping[str, float], graph: Graph, start: float) -> float:
+def _raised(component: str, near: float, scores: Mapping[str, float], graph: Graph) -> float:
     """The score of a component that changed: up to twice its own, the nearer the change, and never less than a part
     of what its callers show, for what a deploy breaks may be seen there alone.
     """
-    near = 1.0 - max(0.0, start - change.at) / _CHANGE_SECONDS
     callers = [scores[other] for other in graph.callers.get(component, ()) if other in scores]
     return max(scores[component] * (1.0 + near), near * 0.5 * max(callers, default=0.0))
 

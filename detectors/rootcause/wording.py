@@ -10,7 +10,8 @@ from typing import Protocol
 from detectors.rootcause.evidence import Evidence
 from detectors.rootcause.graph import Graph
 from detectors.rootcause.symptoms import Symptom
-from detectors.texts import clock_time
+from detectors.texts import amount, clock_time
+from watchkeeper.units import Unit
 
 __all__ = ["Facts", "wording"]
 
@@ -27,18 +28,19 @@ class _Change(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the reasons of all candidates draw on."""
+    """What the reasons of all candidates draw on; `units` by signal, none where they are not known."""
 
     graph: Graph
     strength: Mapping[str, float]
     symptom: Symptom
     changes: Mapping[str, _Change]
     at: float
+    units: Sequence[Unit | None] = ()
 
 
 def wording(component: str, signal: int, own: Sequence[int], found: Evidence, facts: Facts) -> str:
     """One line: what the signal did, how many of its component's signals did, its place in the graph, its changes."""
-    parts = [_moved(signal, found, facts.at)]
+    parts = [_moved(signal, found, facts)]
     out = sum(1 for i in own if found.surprise[i] >= _OUT)
     if out > 1:
         parts.append(f"{out} of its {len(own)} signals deviate")
@@ -50,20 +52,25 @@ def wording(component: str, signal: int, own: Sequence[int], found: Evidence, fa
     return "; ".join(parts)
 
 
-def _moved(i: int, found: Evidence, at: float) -> str:
+def _moved(i: int, found: Evidence, facts: Facts) -> str:
+    unit = facts.units[i] if facts.units else None
+
+    def told(value: float) -> str:
+        return _number(value) if unit is None else amount(float(value), unit)
+
     if found.gone[i]:
-        return f"has no values around the alarm, and used to be there (about {_number(found.usual[i])})"
+        return f"has no values around the alarm, and used to be there (about {told(found.usual[i])})"
     if math.isnan(found.usual[i]):
         return "no normal values to compare with"
     if math.isnan(found.seen[i]):
         return "no values around the alarm"
-    since = f" since {clock_time(found.since[i], at)}" if not math.isnan(found.since[i]) else ""
-    usual = f"usually {_number(found.usual[i])} ± {_number(found.spread[i])}"
+    since = f" since {clock_time(found.since[i], facts.at)}" if not math.isnan(found.since[i]) else ""
+    usual = f"usually {told(found.usual[i])} ± {told(found.spread[i])}"
     if found.surprise[i] < _OUT:
-        return f"{_number(found.seen[i])}, {usual}: hardly out of the ordinary"
+        return f"{told(found.seen[i])}, {usual}: hardly out of the ordinary"
     times = abs(found.seen[i] - found.usual[i]) / found.spread[i]
     word = "rose" if found.seen[i] > found.usual[i] else "fell" if found.seen[i] < found.usual[i] else "moved around"
-    return f"{word} to {_number(found.seen[i])}{since} ({usual}), {_times(times)} its normal distance"
+    return f"{word} to {told(found.seen[i])}{since} ({usual}), {_times(times)} its normal distance"
 
 
 def _place(component: str, facts: Facts) -> list[str]:

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from runbooks.console import actions, api, otlp, pages, traces
 from runbooks.console.hub import Hub
-from runbooks.console.ports import BandSource, FaultSwitch, Health, TraceSource, WatchedSource
+from runbooks.console.ports import BandSource, CauseSource, FaultSwitch, Health, TraceSource, WatchedSource
 from runbooks.console.security import MACHINE_PATHS, Guard
 from runbooks.console.state import STATIC, Console, page
 from runbooks.console.telemetry import Counters
@@ -35,6 +35,7 @@ def create_app(
     engine: Engine,
     *,
     band: BandSource | None = None,
+    causes: CauseSource | None = None,
     watched: WatchedSource | None = None,
     store: Store | None = None,
     lookup: Callable[[str], Query] | None = None,
@@ -64,6 +65,7 @@ def create_app(
         engine=engine,
         hub=hub,
         band=band,
+        causes=causes,
         watched=watched,
         store=store,
         lookup=lookup,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from runbooks.console.chart import Dot, band_chart, drawable, spark
 from runbooks.console.incident_traces import incident_traces
 from runbooks.console.numbers import duration, human
-from runbooks.console.ports import Band, Watched
+from runbooks.console.ports import Band, LikelyCauses, Watched
 from runbooks.console.state import Console, console_of, page
 from runbooks.console.views import document_view, incident_row, run_view, system_of
 from runbooks.console.words import shown_in_timeline
@@ -123,11 +123,19 @@ def incident_page(request: Request, *, status: int = 200, problem: str = "") -> 
         choices=[(key, document.title) for key, document in engine.library.items()],
         charts=charts,
         chart_problem=chart_problem,
+        causes=_causes(console, alerts),
         traces=traces,
         trace_problem=trace_problem,
         events=events[:_EVENTS],
         earlier=max(0, len(events) - _EVENTS),
     )
+
+
+def _causes(console: Console, alerts: Sequence[AlertRecord]) -> LikelyCauses | None:
+    """The likely causes of what came first, deviations before alerts, which wait for longer."""
+    if console.causes is None or not alerts:
+        return None
+    return console.causes(min(alerts, key=lambda one: (one.kind != "deviation", one.starts_at)))
 
 
 def library(request: Request) -> Response:

@@ -15,7 +15,10 @@ __all__ = [
     "Band",
     "BandSource",
     "FaultSwitch",
+    "CauseSource",
     "Health",
+    "LikelyCause",
+    "LikelyCauses",
     "TargetStatus",
     "TraceSource",
     "Watched",
@@ -50,6 +53,40 @@ class BandSource(Protocol):
 
     def __call__(self, alert: AlertRecord, at: float) -> Band | None:
         """The band up to `at`, over a range that suits it; None where nothing is known of it. Raises StoreError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikelyCause:
+    """A candidate for the cause: the component, what it shows, why it may be the cause; `score` is for the order, `own`
+    that of what the alert is on.
+    """
+
+    component: str
+    title: str
+    why: str
+    score: float
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikelyCauses:
+    """The candidates for the cause of what is wrong `since` a time, the likeliest first, and what was changed shortly
+    before, in words. `note` says what is not known; while `pending` nothing is yet.
+    """
+
+    since: float
+    causes: Sequence[LikelyCause] = ()
+    changes: Sequence[str] = ()
+    note: str = ""
+    pending: bool = False
+
+
+class CauseSource(Protocol):
+    """Gives the likely causes of an alert or deviation."""
+
+    def __call__(self, alert: AlertRecord) -> LikelyCauses | None:
+        """What is known of them now, at once; None where nothing can be."""
         ...
 
 

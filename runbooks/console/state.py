@@ -19,7 +19,7 @@ from runbooks.console import numbers, words
 from runbooks.console.hub import Hub
 from runbooks.console.intake import Intake
 from runbooks.console.patience import Patience
-from runbooks.console.ports import Band, BandSource, FaultSwitch, Health, TraceSource, WatchedSource
+from runbooks.console.ports import Band, BandSource, CauseSource, FaultSwitch, Health, TraceSource, WatchedSource
 from runbooks.console.security import TOKEN_COOKIE, new_token
 from runbooks.console.telemetry import Counters
 from runbooks.console.trace_views import link_traces
@@ -44,6 +44,7 @@ class Console:
     engine: Engine
     hub: Hub
     band: BandSource | None
+    causes: CauseSource | None
     watched: WatchedSource | None
     store: Store | None
     lookup: Callable[[str], Query] | None

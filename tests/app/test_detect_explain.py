@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from detectors.budget import Budget
 from detectors.explanation import once_in
 from detectors.seasonal import SeasonalDetector
 from tests.app.detect_stores import BASE, LABELS, World, asked, write_store
+from watchkeeper.app import detecting
 from watchkeeper.app.cli import main
+from watchkeeper.deliveries import Nobody
 
 DAY = 86_400.0
 SVG = "{http://www.w3.org/2000/svg}"
@@ -136,8 +140,59 @@ def test_bills_are_compared_with_the_same_weekday_and_name_what_cost_more(
     assert found["contributors"][0]["value"] == "Compute"
 
 
-def test_the_edge_of_the_band_is_as_rare_as_the_tuning_says() -> None:
-    detector = SeasonalDetector(1, step=60.0, seasons=(DAY,))
-    assert once_in(detector, 0.5) == pytest.approx(detector.tuning.quiet_seasons * DAY)
-    assert once_in(detector, 0.4) < once_in(detector, 0.5) < once_in(detector, 0.6)
-    assert once_in(detector, 1.0) == 365 * DAY
+def checkpoint(world: World, minutes: int) -> Path:
+    """What a process that had run until so long before the end has kept."""
+    at = world.end - 60.0 * minutes
+    found = detecting.asked(world.config)
+    path = Path(found.settings.data) / detecting.STATE
+    with detecting.stores_of(found) as stores:
+        engine = detecting.detection_engine(
+            found.catalogue, found.settings, stores, Nobody(), clock=lambda: at, state_path=path
+        )
+        engine.warm_up(at)
+        engine.tick(at)
+    return path.with_name(f"{path.name}.{at:.0f}")
+
+
+def test_from_a_checkpoint_it_says_the_same_as_from_all_of_history(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = write_store(tmp_path, minutes=600)
+    words = ("redis.memory", "--at", world.at, "--config", world.config)
+    whole = asked(capsys, "explain", *words)
+    assert checkpoint(world, 400).exists()
+    assert asked(capsys, "explain", *words) == whole
+
+
+def test_a_checkpoint_knows_what_the_store_has_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long, short = (write_store(directory, minutes=minutes) for directory, minutes in _two(tmp_path))
+    words = ("redis.memory", "--at", short.at, "--config", short.config)
+    kept = checkpoint(long, 400)
+    (Path(short.config).parent / "data" / kept.name).write_bytes(kept.read_bytes())
+    _, found = asked(capsys, "explain", *words)
+    assert found["past_seconds"] > 700 * 60
+    # One of a time after the question is of no use to it.
+    early = str(short.end - 60 * 390)
+    _, found = asked(capsys, "explain", "redis.memory", "instance=b:6379", "--at", early, "--config", short.config)
+    assert found["past_seconds"] < 120 * 60
+
+
+def _two(directory: Path) -> list[tuple[Path, int]]:
+    made = [(directory / "long", 900), (directory / "short", 480)]
+    for path, _ in made:
+        path.mkdir()
+    return made
+
+
+def test_more_evidence_is_rarer_and_the_past_of_all_series_says_how_rare() -> None:
+    alone = SeasonalDetector(1, step=60.0, seasons=(DAY,))
+    assert once_in(alone, 0.35) < once_in(alone, 0.4) < once_in(alone, 0.6)
+    assert once_in(alone, 0.5) == once_in(alone, 1.0) == 365 * DAY
+    budget = Budget(2.0)
+    told = SeasonalDetector(1, step=60.0, seasons=(DAY,), budget=budget)
+    peaks = np.abs(np.random.default_rng(1).standard_normal((200, 50))) + 1.5
+    for row in peaks:
+        budget.add(row, 0.5 * DAY)
+    beyond = float((peaks > 4.0).mean())
+    share = 4.0 / (4.0 + budget.limit)
+    assert once_in(told, share) == pytest.approx(0.5 * DAY / beyond, rel=0.3)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,14 +29,16 @@ from watchkeeper.errors import ListenError
 
 CODE = (
     "import sys; from watchkeeper.app.detecting import follow; "
-    "sys.exit(follow(sys.argv[1], listen=sys.argv[2], detectors=['redis.memory']))"
+    "sys.exit(follow(sys.argv[1], listen=sys.argv[2], detectors=sys.argv[3:]))"
 )
 MINUTES, WRONG = 180, 30
 
 
 @contextmanager
-def following(config: Path, address: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", CODE, str(config), address]
+def following(
+    config: Path, address: str, detectors: Sequence[str] = ("redis.memory",)
+) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", CODE, str(config), address, *detectors]
     with subprocess.Popen(
         command, cwd=config.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

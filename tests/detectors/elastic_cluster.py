@@ -1,4 +1,5 @@
-"""A server that answers searches as Elasticsearch does, over documents in memory: no more of it than detectors ask for.
+"""A server that answers searches as Elasticsearch does, over documents in memory, and takes some: no more of it than is
+asked here.
 
 It checks what it is asked as strictly as it understands it: an unknown clause is a 400, as there.
 """
@@ -9,7 +10,7 @@ import contextlib
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,7 +20,11 @@ Document = Mapping[str, Any]
 
 @dataclass
 class Cluster:
-    """A running server; `indices` may be added to meanwhile. `broken` answers 503, `partial`: a shard has failed."""
+    """A running server; `indices` may be added to meanwhile. `broken` answers 503, `partial`: a shard has failed.
+
+    `written` are the documents of its indices by their ids, `bulks` the bodies that wrote them, `templates` the index
+    templates. `refuses` gives the status and the type of error of a document that is not taken, by its id.
+    """
 
     url: str = ""
     indices: dict[str, list[Document]] = field(default_factory=dict)
@@ -27,6 +32,53 @@ class Cluster:
     headers: list[dict[str, str]] = field(default_factory=list)
     broken: bool = False
     partial: bool = False
+    written: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    bulks: list[bytes] = field(default_factory=list)
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refuses: Callable[[str], tuple[int, str] | None] = lambda _: None
+    no_templates: bool = False
+
+    def answer(self, path: str, query: str, raw: bytes) -> tuple[int, dict[str, Any]]:
+        """The status and the body of the answer to a POST."""
+        if self.broken:
+            return 503, _error(503, "unavailable", "no master")
+        if path.endswith("/_bulk"):
+            self.bulks.append(raw)
+            return 200, self.bulk(path.removeprefix("/").removesuffix("/_bulk"), raw)
+        if path.startswith("/_index_template/"):
+            name = path.removeprefix("/_index_template/")
+            if self.no_templates:
+                return 403, _error(403, "security_exception", "action [indices:admin/index_template/put] is forbidden")
+            if query == "create=true" and name in self.templates:
+                return 400, _error(400, "illegal_argument_exception", f"index template [{name}] already exists")
+            self.templates[name] = json.loads(raw)
+            return 200, {"acknowledged": True}
+        body = json.loads(raw)
+        index = path.removeprefix("/").removesuffix("/_search")
+        self.asked.append((index, body))
+        try:
+            return 200, self.search(index, body)
+        except (ValueError, KeyError, AssertionError) as error:
+            return 400, _error(400, "parsing_exception", str(error))
+
+    def bulk(self, index: str, raw: bytes) -> dict[str, Any]:
+        """Takes what the lines say, one by one."""
+        assert raw.endswith(b"\n")
+        lines = [json.loads(line) for line in raw.splitlines()]
+        items = []
+        for action, source in zip(lines[::2], lines[1::2], strict=True):
+            ((kind, head),) = action.items()
+            assert kind == "index"
+            status, result = 201, {}
+            if (refused := self.refuses(head["_id"])) is not None:
+                status, why = refused
+                result = {"error": {"type": why, "reason": "because"}}
+            else:
+                own = self.written.setdefault(index, {})
+                status = 200 if head["_id"] in own else 201
+                own[head["_id"]] = source
+            items.append({"index": {"_index": index, "_id": head["_id"], "status": status, **result}})
+        return {"took": 1, "errors": any("error" in item["index"] for item in items), "items": items}
 
     def search(self, index: str, body: dict[str, Any]) -> dict[str, Any]:
         found = [d for d in self.indices.get(index, []) if _fits(d, body["query"])]
@@ -39,6 +91,10 @@ class Cluster:
         if index in self.indices and "aggs" in body:
             reply["aggregations"] = _aggregations(found, body["aggs"])
         return reply
+
+
+def _error(status: int, kind: str, why: str) -> dict[str, Any]:
+    return {"error": {"type": kind, "reason": why}, "status": status}
 
 
 def _fits(document: Document, query: Mapping[str, Any]) -> bool:
@@ -144,17 +200,10 @@ def cluster(**indices: list[Document]) -> Iterator[Cluster]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            path = self.path.partition("?")[0]
-            index = path.removeprefix("/").removesuffix("/_search")
-            state.asked.append((index, body))
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            path, _, query = self.path.partition("?")
             state.headers.append({name.lower(): value for name, value in self.headers.items()})
-            try:
-                status, reply = (503, {"error": {"type": "unavailable", "reason": "no master"}, "status": 503})
-                if not state.broken:
-                    status, reply = 200, state.search(index, body)
-            except (ValueError, KeyError, AssertionError) as error:
-                status, reply = 400, {"error": {"type": "parsing_exception", "reason": str(error)}, "status": 400}
+            status, reply = state.answer(path, query, raw)
             data = json.dumps(reply).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from detectors.engine import DetectionEngine
+from detectors.seasonal import SeasonalDetector
+from detectors.watch import Watch
 from tests.detectors.series import FakeStore, Sink
 from watchkeeper import queries as q
 from watchkeeper.declarations import Detector
@@ -68,3 +70,9 @@ def engine(store: FakeStore, sink: Sink, **changes: object) -> DetectionEngine:
 def run(found: DetectionEngine, start: float, end: float, step: float = 600.0) -> None:
     for at in np.arange(start, end, step):
         found.tick(float(at))
+
+
+def seasonal_of(watch: Watch) -> SeasonalDetector:
+    """The detector of a watch that compares its series with their own past."""
+    assert isinstance(watch.detector, SeasonalDetector)
+    return watch.detector

@@ -18,7 +18,7 @@ from collectors.logs_records import LEVEL_NAMES
 from collectors.logs_templates import Templates
 from detectors import elastic_series
 from detectors.elastic_client import Searcher
-from detectors.elastic_series import ElasticStore, reading_elastic
+from detectors.elastic_series import ElasticStore
 from detectors.engine import DetectionEngine
 from detectors.watch import Watch
 from tests.detectors.elastic_cluster import Cluster, Document, cluster
@@ -136,6 +136,28 @@ def test_what_is_not_yet_searchable_is_not_taken_for_nothing(elastic: Cluster, s
     assert found.complete_until(clock.at) == NOW - MINUTE
 
 
+def test_history_that_is_half_read_is_not_judged(elastic: Cluster, store: Stores) -> None:
+    found = store(elastic, Time(), most_seconds=0.0)
+    watch = Watch(declare(query="logs.errors_rate"), QUERIES["logs.errors_rate"], found, pace=1.0)
+    assert not watch.due(NOW + MINUTE)
+    assert watch.due(NOW + MINUTE)
+    assert found.complete_until(NOW + MINUTE) == NOW
+
+
+def test_nothing_is_known_beyond_the_time_that_is_asked_for(elastic: Cluster, store: Stores) -> None:
+    assert store(elastic, Time(), lateness=90.0).complete_until(NOW - HOUR) == NOW - HOUR - 2 * MINUTE
+
+
+def test_who_asks_of_one_time_gets_one_answer_while_time_goes_on(elastic: Cluster, store: Stores) -> None:
+    """What is learned together must end together."""
+    clock = Time()
+    found = store(elastic, clock)
+    assert found.complete_until(NOW + MINUTE) == NOW
+    clock.at += MINUTE
+    assert found.complete_until(NOW + MINUTE) == NOW
+    assert found.complete_until(clock.at) == NOW + MINUTE
+
+
 def test_a_template_that_is_new_is_seen_once_and_the_known_ones_are_not_new(elastic: Cluster, store: Stores) -> None:
     clock = Time()
     found = store(elastic, clock)
@@ -161,6 +183,20 @@ def test_a_span_that_never_failed_before_is_new(elastic: Cluster, store: Stores)
     clock.at += MINUTE
     found.refresh()
     assert [(one.kind, one.text) for one in found.novelties(NOW)] == [("span", "POST /pay")]
+
+
+@pytest.mark.parametrize("categories", [False, True])
+def test_what_is_new_in_an_hour_that_is_read_at_once_is_dated_by_its_onset(
+    elastic: Cluster, store: Stores, categories: bool
+) -> None:
+    """However many errors came after it."""
+    late = [record(NOW - 30 * MINUTE + s, "disk is full", level="error") for s in range(1_800)]
+    elastic.indices["logs"] += late
+    found = store(elastic, Time(), traces="", learned=NOW - HOUR, categories=categories, most_messages=400)
+    found.refresh()
+    (novel,) = found.novelties(0.0)
+    assert novel.text == "disk is full"
+    assert 0 <= novel.first_seen - (NOW - 30 * MINUTE) <= 5 * MINUTE
 
 
 def test_the_cluster_can_make_the_categories(elastic: Cluster, store: Stores) -> None:
@@ -194,7 +230,7 @@ def test_a_cluster_that_did_not_answer_is_left_alone_for_a_while(elastic: Cluste
     for _ in range(5):
         with pytest.raises(StoreError):
             found.refresh()
-    assert len(elastic.asked) == 1
+    assert len(elastic.headers) == 1
 
 
 def test_half_an_answer_is_none(elastic: Cluster, store: Stores) -> None:
@@ -291,7 +327,7 @@ def test_a_detector_of_logs_watches_it_as_it_stands(elastic: Cluster, store: Sto
 def test_the_engine_runs_the_shipped_detectors_over_it(elastic: Cluster, store: Stores, sink: Sink) -> None:
     """A burst of errors in the documents is a deviation of the detector of the errors in logs, and of no other."""
     clock = Time()
-    shipped = reading_elastic((*detectors.logs.DETECTORS, *detectors.traces.DETECTORS))
+    shipped = [one for one in (*detectors.logs.DETECTORS, *detectors.traces.DETECTORS) if one.reads == "logs"]
     made = store(elastic, clock)
     engine = DetectionEngine(shipped, QUERIES.__getitem__, {"logs": made}, sink, clock=clock, history_ticks=120)
     engine.warm_up(clock.at)
@@ -303,6 +339,23 @@ def test_the_engine_runs_the_shipped_detectors_over_it(elastic: Cluster, store: 
         engine.tick(clock.at)
     assert {one.labels["detector"] for one in sink.got} == {"logs.errors_in_elasticsearch"}
     assert {one.labels["service"] for one in sink.got} == {"gateway"}
+
+
+def test_a_new_kind_of_error_is_told_once_and_ends(elastic: Cluster, store: Stores, sink: Sink) -> None:
+    clock = Time()
+    (novelty,) = [one for one in detectors.logs.DETECTORS if one.key == "logs.new_errors_in_elasticsearch"]
+    engine = DetectionEngine(
+        [novelty], QUERIES.__getitem__, {"logs": store(elastic, clock)}, sink, clock=clock, history_ticks=120
+    )
+    engine.warm_up(clock.at)
+    for minute in range(40):
+        texts = ["disk sda is full"] * (5 <= minute < 8) + ["cannot reach db-7"]
+        elastic.indices["logs"] += [record(NOW + 60 * minute + s, text, level="error") for s, text in enumerate(texts)]
+        clock.at += MINUTE
+        engine.tick(clock.at)
+    assert {one.labels["service"] for one in sink.got} == {"gateway"}
+    assert len({one.starts_at for one in sink.got}) == 1
+    assert sink.got[-1].status == "resolved"
 
 
 @pytest.mark.server

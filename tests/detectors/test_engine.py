@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.detectors.engines import HOUR, LATENCY, START, TOOL, declare, engine, faulty, healthy, run
+from tests.detectors.engines import HOUR, LATENCY, START, TOOL, declare, engine, faulty, healthy, run, seasonal_of
 from tests.detectors.series import FakeStore, HangingStore, Samples, Sink
 from watchkeeper import queries as q
 
@@ -155,7 +155,7 @@ def test_pace_divides_step_hold_window_and_season(sink: Sink) -> None:
     found.warm_up(START)
     run(found, START, begin + HOUR / pace, 600 / pace)
     assert store.asked[0][2:] == (30.0, 60.0)
-    assert found.watches["test.latency"].detector.period == 86_400 / pace
+    assert seasonal_of(found.watches["test.latency"]).period == 86_400 / pace
     assert sink.got[0].starts_at == pytest.approx(begin, abs=30)
     assert len(found.deviations()) == 1
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detectors.state import VERSION
-from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, healthy, run, shifted
+from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, healthy, run, seasonal_of, shifted
 from tests.detectors.series import FakeStore, HangingStore, Sink
 
 
@@ -186,7 +186,7 @@ def test_a_detector_beside_restored_ones_learns_from_history(tmp_path: Path, sin
     first.save()
     second = engine(store, sink, state_path=path, detectors=(declare(), declare(key="test.second")))
     second.warm_up(START + HOUR)
-    old, new = (second.watches[key].detector for key in ("test.latency", "test.second"))
+    old, new = (seasonal_of(second.watches[key]) for key in ("test.latency", "test.second"))
     assert float(new.samples[0]) > 900
     assert float(old.samples[0]) > 900
     assert old.last == new.last == START + HOUR - 600

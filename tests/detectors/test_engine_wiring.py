@@ -17,7 +17,7 @@ from detectors.engine import DetectionEngine
 from detectors.knowledge import Knowledge
 from detectors.rootcause.ranking import Change
 from detectors.watch import Watch
-from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, healthy, run, shifted
+from tests.detectors.engines import HOUR, START, TOOL, declare, engine, faulty, healthy, run, seasonal_of, shifted
 from tests.detectors.series import FakeStore, Samples, Sink
 from watchkeeper.app.commands.feedback import command as feedback
 from watchkeeper.settings import CalendarSettings, Holidays, Maintenance, Planned
@@ -176,7 +176,7 @@ def test_a_window_holds_in_the_history_too(sink: Sink) -> None:
     store = FakeStore({TOOL: faulty(START - 90 * HOUR, START - 80 * HOUR)})
     found = engine(store, sink, knowledge=Knowledge(window(START - 91 * HOUR, START - 79 * HOUR)))
     found.warm_up(START)
-    assert float(found.watches["test.latency"].detector.highest[0]) < 1
+    assert float(seasonal_of(found.watches["test.latency"]).highest[0]) < 1
 
 
 def test_what_lasts_when_a_window_begins_is_told_no_more_and_why(sink: Sink) -> None:
@@ -309,12 +309,12 @@ def test_what_is_planned_does_not_move_the_baseline(
     found = engine(FakeStore({TOOL: faulty(BEGIN, end)}), sink, knowledge=Knowledge(directory=tmp_path))
     found.warm_up(START)
     run(found, START, BEGIN + 2 * HOUR)
-    before = float(watch_of(found).detector.level[0])
+    before = float(seasonal_of(watch_of(found)).level[0])
     if planned:
         until = datetime.fromtimestamp(end + 600, UTC).isoformat()
         say(BEGIN + 2 * HOUR, sink.got[0].fingerprint, "planned", "--why", "load test", "--until", until)
     run(found, BEGIN + 2 * HOUR, end)
-    assert (abs(float(watch_of(found).detector.level[0]) - before) < 0.2) is planned
+    assert (abs(float(seasonal_of(watch_of(found)).level[0]) - before) < 0.2) is planned
     last = sink.got[-1].annotations["description"]
     assert ("is no longer told of (planned: load test)" in last) is planned
 
@@ -327,10 +327,10 @@ def test_a_true_one_that_lasts_is_kept_out_until_it_ends(tmp_path: Path, sink: S
     say(BEGIN + 2 * HOUR, sink.got[0].fingerprint, "true")
     run(found, BEGIN + 2 * HOUR, end)
     assert len(found.deviations()) == 1
-    samples = float(watch_of(found).detector.samples[0])
+    samples = float(seasonal_of(watch_of(found)).samples[0])
     run(found, end, end + 12 * HOUR)
     assert found.deviations() == ()
-    assert float(watch_of(found).detector.samples[0]) > samples + 60
+    assert float(seasonal_of(watch_of(found)).samples[0]) > samples + 60
 
 
 @pytest.mark.parametrize("verdict,learned", [("true", False), ("planned", False), ("false", True)])
@@ -347,7 +347,7 @@ def test_what_was_called_true_after_its_end_is_not_learned_from_history(
     for knowledge in (Knowledge(directory=tmp_path), None):
         anew = engine(world, sink, knowledge=knowledge)
         anew.warm_up(BEGIN + 66 * HOUR)
-        counts.append(float(watch_of(anew).detector.samples[0]))
+        counts.append(float(seasonal_of(watch_of(anew)).samples[0]))
     assert (counts[0] == counts[1]) is learned
 
 

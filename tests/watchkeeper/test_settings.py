@@ -159,13 +159,15 @@ def test_files_that_an_address_names_begin_at_the_file_that_names_them(tmp_path:
 def test_files_of_every_receiver_begin_at_the_file_that_names_them(tmp_path: Path) -> None:
     one = "{url: 'http://h', user: u, password: {file: p}, ca_file: ca.pem}"
     (tmp_path / "w.yaml").write_text(
-        f"store: {{prometheus: {one}}}\nalertmanager: {one}\npush: {{otlp: {one}, remote_write: {one}}}\n"
+        f"store: {{prometheus: {one}}}\nalertmanager: {one}\nelasticsearch: {one}\n"
+        f"push: {{otlp: {one}, remote_write: {one}}}\n"
     )
     settings = load(tmp_path / "w.yaml")
     found = receivers(settings)
     assert [".".join(map(str, place)) for place, _ in found] == [
         "store.prometheus",
         "alertmanager",
+        "elasticsearch",
         "push.otlp",
         "push.remote_write",
     ]
@@ -184,6 +186,7 @@ def test_files_of_every_receiver_begin_at_the_file_that_names_them(tmp_path: Pat
             {"Authorization": "Bearer s", "X-Scope-OrgID": "t"},
         ),
         ("alertmanager: {url: http://h}", {}),
+        ("elasticsearch: {url: http://h, api_key: {env: A}}", {"Authorization": "ApiKey s"}),
     ],
 )
 def test_a_receiver_is_shown_who_asks(monkeypatch: pytest.MonkeyPatch, written: str, headers: dict[str, str]) -> None:
@@ -220,6 +223,13 @@ def test_a_secret_that_cannot_be_one_is_refused_without_showing_it(tmp_path: Pat
         ("detectors:\n  X: {hold: '5'}\n", r"w.yaml:2: detectors.X: '5' is not a duration"),
         ("alertmanager: {url: nonsense}\n", "w.yaml:1: alertmanager: 'nonsense' is not a URL: write http://HOST:PORT"),
         ("store: {prometheus: {url: 'http://a:b'}}\n", "is not a URL"),
+        ("elasticsearch: {url: h}\n", "w.yaml:1: elasticsearch: 'h' is not a URL"),
+        ("elasticsearch:\n  url: http://h\n  spans: apm\n", "w.yaml:3: .*apm.* is not allowed here.*ecs, otel"),
+        ("elasticsearch: {url: http://h, user: u, api_key: {env: A}}\n", "either api_key, or user and password"),
+        ("elasticsearch: {url: http://h, logs: '', traces: ''}\n", "elasticsearch is for nothing"),
+        ("elasticsearch: {url: http://h, deviations: {index: Mine}}\n", "'Mine' is no name of an index: lower case"),
+        ("elasticsearch: {url: http://h, deviations: {index: 'a,b'}}\n", "'a,b' is no name of an index"),
+        ("elasticsearch: {url: http://h, deviations: {queue_bytes: 1}}\n", "queue_bytes is 1: it is at least 65536"),
     ],
 )
 def test_what_could_only_fail_later_is_refused_now(text: str, message: str) -> None:
@@ -230,6 +240,22 @@ def test_what_could_only_fail_later_is_refused_now(text: str, message: str) -> N
 def test_every_secret_is_found() -> None:
     settings = parse(
         TARGET + "    password: {env: A}\nstore: {prometheus: {url: http://p, bearer: {env: B}}}\n"
-        "alertmanager: {url: http://a, password: {env: C}}\n"
+        "alertmanager: {url: http://a, password: {env: C}}\nelasticsearch: {url: http://e, api_key: {env: D}}\n"
     )
-    assert [secret.env for secret in secrets_of(settings)] == ["A", "B", "C"]
+    assert [secret.env for secret in secrets_of(settings)] == ["A", "B", "C", "D"]
+
+
+def test_the_key_of_a_cluster_is_no_text_and_is_not_repeated() -> None:
+    with pytest.raises(SettingsError, match=r"elasticsearch\.api_key: expected \{file: PATH\} or \{env") as caught:
+        parse("elasticsearch: {url: http://h, api_key: c2VjcmV0}\n")
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_a_cluster_may_take_documents_and_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "w.yaml").write_text(
+        "elasticsearch: {url: http://h, logs: '', traces: '', deviations: {}, api_key: {file: key}}\n"
+    )
+    cluster = load(tmp_path / "w.yaml").elasticsearch
+    assert cluster is not None and cluster.deviations is not None and cluster.api_key is not None
+    assert (cluster.is_read, cluster.deviations.index) == (False, "watchkeeper-deviations")
+    assert cluster.api_key.file == str(tmp_path / "key")

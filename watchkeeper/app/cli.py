@@ -32,6 +32,7 @@ COMMANDS = {
     "runbook": "List, show and lint runbooks in the terminal.",
     "serve": "Webhooks, run engine and console, beside Prometheus and Alertmanager.",
     "trace": "One trace as a waterfall, or a list of them.",
+    "tune": "How much evidence an alert budget takes, by the history of what is watched.",
     "up": "Collection, store, rules, detection, runs and console in one process.",
 }
 """Every command and its one-line help; its code is in `watchkeeper.app.commands.NAME`."""
@@ -114,6 +115,7 @@ _EXTRAS = {
     "mdit_py_plugins": "console",
     "rich": "console",
     "duckdb": "cost",
+    "elastic_transport": "elasticsearch",
     "elasticsearch": "elasticsearch",
     "psycopg": "postgresql",
     "redis": "redis",
@@ -124,6 +126,7 @@ _EXTRAS = {
 # All that a command needs: who installs what one module is missing for would be asked for the next one.
 _NEEDS = {
     "backtest": ("console", "detect"),
+    "tune": ("console", "detect"),
     "build": ("build", "console"),
     "check": ("build", "console"),
     "demo": ("all",),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchkeeper.app.causes import Surroundings
+from watchkeeper.app.elastic_logs import log_store
 from watchkeeper.app.load import Everything, load_everything, load_settings, package
 from watchkeeper.app.reading import moment, store_of
 from watchkeeper.catalogue import Catalogue
@@ -20,9 +22,13 @@ from watchkeeper.deliveries import Delivery, DeliverySink, Nobody
 from watchkeeper.errors import DefinitionError, StoreError, UnsupportedQuery
 from watchkeeper.findings import suggestion
 from watchkeeper.settings import Listener, Settings
-from watchkeeper.stores import Store, Writer
+from watchkeeper.stores import Sample, Store, Writer
+
+if TYPE_CHECKING:
+    from watchkeeper.app.elastic_documents import DocumentSink
 
 __all__ = [
+    "STATE",
     "Asked",
     "asked",
     "detection_engine",
@@ -31,13 +37,17 @@ __all__ = [
     "learned",
     "links_of",
     "once",
+    "recently",
     "stores_of",
+    "surroundings",
     "watched_only",
 ]
 
 # What is judged, and not only learned from, before the time that is asked for: since when and how far it deviates.
 _RECENT = 6 * 3_600.0
 _THREADS = 8
+STATE = "detectors.state"
+"""Its name in the data directory."""
 _STOP_SECONDS = 5.0
 
 
@@ -45,8 +55,9 @@ def watched_only(catalogue: Catalogue, settings: Settings, evaluate: bool) -> Ca
     """The catalogue with the alerts, SLOs and detectors of systems that are watched here.
 
     The others have no signals, and what fires on the absence of one would fire for each of them. Beside a
-    Prometheus all may have some; only the bills are ours to read.
+    Prometheus all may have some; only the bills are ours to read, and the documents of an Elasticsearch.
     """
+    documents = settings.elasticsearch is not None and settings.elasticsearch.is_read
     watched = {target.system for target in settings.targets} | {"watchkeeper", "detectors"}
     if not evaluate:
         watched |= catalogue.systems.keys()
@@ -55,7 +66,11 @@ def watched_only(catalogue: Catalogue, settings: Settings, evaluate: bool) -> Ca
         catalogue,
         alerts={name: alert for name, alert in catalogue.alerts.items() if alert.system in watched},
         slos={name: slo for name, slo in catalogue.slos.items() if slo.system in watched},
-        detectors={key: detector for key, detector in catalogue.detectors.items() if detector.system in watched},
+        detectors={
+            key: detector
+            for key, detector in catalogue.detectors.items()
+            if (documents if detector.reads == "logs" else detector.system in watched)
+        },
     )
 
 
@@ -69,12 +84,19 @@ def detection_engine(
     state_path: Path | None = None,
     writer: Writer | None = None,
     edges: Callable[[], Iterable[tuple[str, str]]] | None = None,
+    changes: Any = (),
+    holder: str = "",
+    budget: Any = None,
+    history_ticks: int = 20_160,
 ) -> Any:
     """The detection engine over all detectors of a catalogue, with the calendars of the settings and the feedback of
-    their directory; without a `state_path` nothing is written there. `edges` are (caller, called).
+    their directory; without a `state_path` nothing is written there. `edges` are (caller, called), `changes` those of
+    `detectors.knowledge.Knowledge`, `budget` another alert budget than that of the settings.
 
-    Raises SettingsError for a country whose holidays are not known.
+    Raises SettingsError for a country whose holidays are not known, and StoreError when another process keeps its state
+    there than this `holder`.
     """
+    detect = settings.detect
     return package("detectors.engine").DetectionEngine(
         tuple(catalogue.detectors.values()),
         lambda key: catalogue.queries[key].query,
@@ -84,17 +106,24 @@ def detection_engine(
         clock=clock,
         state_path=state_path,
         writer=writer,
-        knowledge=knowledge_of(settings, keep=state_path is not None),
+        knowledge=knowledge_of(settings, keep=state_path is not None, changes=changes),
         edges=edges,
+        holder=holder,
+        # At a pace a week is as much shorter.
+        budget=budget or package("detectors.budget").Budget(detect.alert_budget * settings.pace, fixed=detect.limit),
+        history_ticks=history_ticks,
     )
 
 
-def knowledge_of(settings: Settings, *, keep: bool = False) -> Any:
-    """The calendars of the settings and the feedback of their directory, where only with `keep` anything is written.
+def knowledge_of(settings: Settings, *, keep: bool = False, changes: Any = ()) -> Any:
+    """The calendars of the settings and the feedback of their directory, where only with `keep` anything is written;
+    `changes` are those beside the calendars'.
 
     Raises SettingsError for a country whose holidays are not known.
     """
-    return package("detectors.knowledge").Knowledge(settings.calendars, directory=Path(settings.data), keep=keep)
+    return package("detectors.knowledge").Knowledge(
+        settings.calendars, directory=Path(settings.data), keep=keep, changes=changes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,31 +156,77 @@ def asked(config: str | None, names: Sequence[str] = ()) -> Asked:
 
 
 @contextmanager
-def stores_of(found: Asked) -> Iterator[dict[str, Store]]:
-    """The stores that the detectors read, by name. Raises StoreError when one cannot be opened."""
+def stores_of(found: Asked, past: tuple[float, float, float] | None = None) -> Iterator[dict[str, Store]]:
+    """The stores that the detectors read, by name; who looks at a time that is `past` says from when on is learned and
+    judged, and the end. Raises StoreError when one cannot be opened.
+    """
     with ExitStack() as stack:
         wanted = {detector.reads for detector in found.catalogue.detectors.values()}
-        yield {
+        stores: dict[str, Store] = {
             reads: stack.enter_context(store_of(found.settings, f"{reads}."))
             for reads in ("metrics", "bills")
             if reads in wanted
         }
+        if "logs" in wanted:
+            stores["logs"] = stack.enter_context(closing(log_store(found.settings, past=past)))
+        yield stores
 
 
-def learned(found: Asked, stores: Mapping[str, Store], at: float) -> Any:
+def recently(settings: Settings, at: float) -> tuple[float, float, float]:
+    """The past of `learned` as `stores_of` takes it."""
+    judged = at - _RECENT / settings.pace
+    cluster = settings.elasticsearch
+    return judged - (0.0 if cluster is None else float(cluster.history)), judged, at
+
+
+def learned(found: Asked, stores: Mapping[str, Store], at: float, *, crowd: bool = False) -> Any:
     """An engine that has learned from history and has judged the last hours up to `at`; it delivers nothing.
 
-    Raises StoreError when the store does not answer.
+    Where a process of the same settings has kept a checkpoint of before these hours, it begins there: what was learned
+    until then is the same. Raises StoreError when the store does not answer; an Elasticsearch that does not is told of
+    and left out where there is another store. With `crowd` the workers of the settings learn where there is much.
     """
-    engine = detection_engine(found.catalogue, found.settings, stores, Nobody(), clock=lambda: at)
-    reads_metrics = [watch for watch in engine.watches.values() if watch.declared.reads == "metrics"]
-    if reads_metrics:
+    stores = _that_answer(stores)
+    begin = at - _RECENT / found.settings.pace
+    changes: Any = ()
+    first = next((one for one in found.catalogue.detectors.values() if one.reads == "metrics"), None)
+    if first is not None and "metrics" in stores:
         # Asked once here: each detector would wait for a store that is away by itself.
         with suppress(UnsupportedQuery):
-            reads_metrics[0].store.instant(reads_metrics[0].query, at, auto=reads_metrics[0].auto)
-    engine.warm_up(at - _RECENT / found.settings.pace)
+            stores["metrics"].instant(found.catalogue.query(first.query), at)
+        # One that answers no more is told of by what needs it.
+        with suppress(StoreError):
+            changes = surroundings(found, stores).changes.between(begin, at)
+    engine = detection_engine(found.catalogue, found.settings, stores, Nobody(), clock=lambda: at, changes=changes)
+    kept = package("detectors.checkpoints").checkpoint_before(Path(found.settings.data) / STATE, begin)
+    if kept is not None:
+        engine.restore(kept)
+    elif crowd and (opening := package("detectors.shards").opening_of(found.settings.store)) is not None:
+        crew = package("detectors.crews").crew_of(found.settings.detect)
+        package("detectors.teaching").teach(engine, begin, crew=crew, opening=opening)
+    engine.warm_up(begin)
     engine.tick(at)
     return engine
+
+
+def _that_answer(stores: Mapping[str, Store]) -> Mapping[str, Store]:
+    cluster: Any = stores.get("logs")
+    if cluster is None:
+        return stores
+    try:
+        # Asked once here, so that one line says it.
+        cluster.refresh()
+    except StoreError as error:
+        if len(stores) == 1:
+            raise
+        click.echo(f"watchkeeper: {error}", err=True)
+        return {reads: store for reads, store in stores.items() if reads != "logs"}
+    return stores
+
+
+def surroundings(found: Asked, stores: Mapping[str, Store]) -> Surroundings:
+    """Who calls whom and what was changed, by the store of metrics."""
+    return Surroundings(found.everything.catalogue, found.settings, stores["metrics"])
 
 
 def links_of(found: Asked, detector: Detector) -> dict[str, str]:
@@ -176,13 +251,16 @@ def once(config: str | None, *, at: str | None = None, as_json: bool = False, de
     found = asked(config, detectors)
     time = now()
     when = time if at is None else moment(at, "--at", time)
-    with stores_of(found) as stores:
-        engine = learned(found, stores, when)
+    with stores_of(found, recently(found.settings, when)) as stores:
+        engine = learned(found, stores, when, crowd=True)
     deviations = sorted(engine.deviations(), key=lambda one: (one.since, one.detector.key, sorted(one.labels.items())))
     failed = sorted(
-        sample.labels["detector"]
-        for sample in engine.samples(when)
-        if sample.name == "watchkeeper_detector_up" and sample.value == 0
+        {
+            sample.labels["detector"]
+            for sample in engine.samples(when)
+            if sample.name == "watchkeeper_detector_up" and sample.value == 0
+        }
+        | (found.catalogue.detectors.keys() - engine.watches.keys())
     )
     if as_json:
         plain = package("detectors.explanation").plain_deviation
@@ -223,11 +301,13 @@ def _print(deviations: Sequence[Any], engine: Any, at: float) -> None:
 
 
 def follow(config: str | None, *, listen: str | None = None, detectors: Sequence[str] = ()) -> int:
-    """Detect until SIGINT or SIGTERM: a line for each deviation that begins or ends, Alertmanager told where the
-    settings name one, expectation, band, score and state on `/metrics`; what was learned is kept in `data`.
+    """Detect until SIGINT or SIGTERM: a line for each deviation that begins or ends, Alertmanager and Elasticsearch
+    told where the settings name them, expectation, band, score and state on `/metrics`; what was learned is kept in
+    `data`.
 
     Raises ListenError, StoreError and SettingsError.
     """
+    from watchkeeper.app.elastic_documents import documents_of
     from watchkeeper.app.foreground import configure_logging, stop_event
 
     found = asked(config, detectors)
@@ -241,17 +321,25 @@ def follow(config: str | None, *, listen: str | None = None, detectors: Sequence
         stores = stack.enter_context(stores_of(found))
         # With a store of our own the band is written beside what was observed; a Prometheus reads `/metrics`.
         writer: Any = stores.get("metrics") if settings.store.prometheus is None else None
+        around = surroundings(found, stores) if "metrics" in stores else None
+        documents = documents_of(settings)
+        if documents is not None:
+            stack.callback(documents.stop)
+            documents.start()
         engine = detection_engine(
             found.catalogue,
             settings,
             stores,
-            _Told(found),
-            state_path=Path(settings.data) / "detectors.state",
+            _Told(found, documents),
+            state_path=Path(settings.data) / STATE,
             writer=writer,
+            edges=None if around is None else around.calls_lately,
+            changes=() if around is None else around.changes.lately,
+            holder="watchkeeper detect --follow",
         )
         stack.callback(engine.stop)
         engine.start()
-        served.start(engine, found.catalogue)
+        served.start(engine, found.catalogue, *([] if documents is None else [documents.samples]))
         count = len(engine.watches)
         click.echo(
             f"{count} detector{'' if count == 1 else 's'} at work, metrics on "
@@ -263,11 +351,11 @@ def follow(config: str | None, *, listen: str | None = None, detectors: Sequence
 
 
 class _Told:
-    """Deviations with the addresses of runbook and panel, to Alertmanager where there is one, and a line for each that
-    begins or ends.
+    """Deviations with the addresses of runbook and panel, to Alertmanager and into documents where there are such, and
+    a line for each that begins or ends.
     """
 
-    def __init__(self, found: Asked) -> None:
+    def __init__(self, found: Asked, documents: DocumentSink | None = None) -> None:
         self._links = {key: links_of(found, one) for key, one in found.catalogue.detectors.items()}
         self._open: set[str] = set()
         self._onward: DeliverySink | None = None
@@ -275,6 +363,10 @@ class _Told:
             from watchkeeper.app.alertmanager import AlertmanagerSink
 
             self._onward = AlertmanagerSink(found.settings.alertmanager)
+        if documents is not None:
+            from watchkeeper.app.elastic_documents import Documented
+
+            self._onward = Documented(self._onward or Nobody(), documents)
 
     def deliver(self, deliveries: Sequence[Delivery]) -> None:
         linked = [replace(one, annotations={**one.annotations, **self._links.get(one.name, {})}) for one in deliveries]
@@ -304,11 +396,11 @@ class _Listener:
         self._engine: Any = None
         self._telemetry: Any = None
 
-    def start(self, engine: Any, catalogue: Catalogue) -> None:
+    def start(self, engine: Any, catalogue: Catalogue, *others: Callable[[float], Iterable[Sample]]) -> None:
         from watchkeeper.app.telemetry import Telemetry
 
         self._engine = engine
-        self._telemetry = Telemetry([], catalogue.signals, shown=[engine.samples])
+        self._telemetry = Telemetry([], catalogue.signals, shown=[engine.samples, *others])
         self._connections.start()
 
     def stop(self) -> None:

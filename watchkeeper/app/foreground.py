@@ -17,8 +17,13 @@ __all__ = ["configure_logging", "on_hangup", "stop_event"]
 def stop_event() -> threading.Event:
     """An event that SIGINT and SIGTERM set."""
     stop = threading.Event()
+
+    def end(*_: object) -> None:
+        # Not from the handler: it runs in the main thread, which may be inside the event's own lock just then.
+        threading.Thread(target=stop.set, name="stop", daemon=True).start()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     return stop
 
 

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from watchkeeper.settings import Settings, load
+from watchkeeper.errors import SettingsError
+from watchkeeper.settings import Settings, load, secrets_of
 
 if TYPE_CHECKING:
     from watchkeeper.catalogue import Catalogue
     from watchkeeper.declarations import Definitions
     from watchkeeper.findings import Finding
 
-__all__ = ["DEFAULT_SETTINGS", "Everything", "load_everything", "load_library", "load_settings", "package"]
+__all__ = [
+    "DEFAULT_SETTINGS",
+    "Everything",
+    "known_secrets",
+    "load_everything",
+    "load_library",
+    "load_settings",
+    "package",
+]
 
 DEFAULT_SETTINGS = "watchkeeper.yaml"
 
@@ -35,6 +44,17 @@ def load_settings(path: str | None, *, required: bool = False, purpose: str = "u
     if path is not None or required or Path(DEFAULT_SETTINGS).exists():
         return load(path or DEFAULT_SETTINGS, purpose)
     return Settings()
+
+
+def known_secrets(settings: Settings) -> list[str]:
+    """Every secret that the settings name, as it is now: for who takes them out of texts."""
+    found = []
+    for secret in secrets_of(settings):
+        try:
+            found.append(secret.resolve())
+        except SettingsError:
+            continue  # a missing secret cannot leak; who needs it reports it
+    return found
 
 
 def load_library(settings: Settings) -> Any:

@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from watchkeeper.app.causes import Desk, Surroundings, finder_of
 from watchkeeper.app.charts import Charts
-from watchkeeper.app.detecting import detection_engine, watched_only
-from watchkeeper.app.load import Everything, package
+from watchkeeper.app.detecting import STATE, Asked, detection_engine, links_of, watched_only
+from watchkeeper.app.elastic_documents import Documented, DocumentSink, documents_of
+from watchkeeper.app.elastic_logs import log_store
+from watchkeeper.app.load import Everything, known_secrets, package
 from watchkeeper.app.store_probe import StoreProbe
 from watchkeeper.app.telemetry import Telemetry
 from watchkeeper.clock import Clock, now
 from watchkeeper.deliveries import DeliverySink
 from watchkeeper.errors import SettingsError, StoreError
-from watchkeeper.settings import Listener, Settings, Target, secrets_of
+from watchkeeper.settings import Listener, Settings, Target
 from watchkeeper.stores import Sample, Store
 from watchkeeper.stores.exemplars import ExemplarStore
 from watchkeeper.traces.service_graph import ServiceGraph
@@ -29,7 +32,6 @@ from watchkeeper.traces.store import FILE, TraceStore
 __all__ = ["Extras", "Loop"]
 
 _log = logging.getLogger("watchkeeper.app")
-_CALLS_SECONDS = 3_600.0
 # Named queries that the console draws as small lines while all is well, where their system is watched.
 _TRENDS = (
     ("agent_platform.queue_out_rate", "Tasks done"),
@@ -100,9 +102,13 @@ class Loop:
         if self._evaluate:
             self._collection()
         self.evaluator: Any = self._rules() if self._evaluate else None
+        self.around = Surroundings(self.catalogue, settings, self.store, traces=self.traces, clock=clock)
+        self.documents = self._documents(everything)
         self.detection = self._detection()
         self.telemetry = self._telemetry()
         self.charts = Charts(self.catalogue, self.store, self.detection, settings, self.exemplars)
+        finder = finder_of(self.catalogue, settings, self.store, self.around)
+        self.causes = self._add(Desk(finder, self.catalogue, settings, clock=clock))
         self.console = self._console(console, listener, address)
         _log.debug("made at %s", clock())
 
@@ -191,7 +197,7 @@ class Loop:
             endpoints=settings.runbooks.endpoints,
             sql={target.name: _dsn(target) for target in settings.targets if target.system == "postgresql"},
             commands=settings.runbooks.commands,
-            secrets=lambda: _secrets(settings),
+            secrets=lambda: known_secrets(settings),
             pace=settings.pace,
             clock=extras.clock,
             directory=self.directory,
@@ -234,6 +240,7 @@ class Loop:
             lambda at: samples_of(self.engine.statistics(), at),
             lambda at: self._app.state.console.counters.samples(at),
             self._trace_samples,
+            *([] if self.documents is None else [self.documents.samples]),
         ]
         telemetry = Telemetry(
             sources,
@@ -264,35 +271,41 @@ class Loop:
         stores: dict[str, Store] = {"metrics": self.store}
         if self.bills is not None:
             stores["bills"] = self.bills
+        if any(detector.reads == "logs" for detector in self.catalogue.detectors.values()):
+            stores["logs"] = self._add(log_store(self.settings, clock=self._extras.clock), start="", stop="close")
         engine = detection_engine(
             self.catalogue,
             self.settings,
             stores,
             self._deviation_sink(),
             clock=self._extras.clock,
-            state_path=self.directory / "detectors.state",
+            state_path=self.directory / STATE,
             writer=self.writer,
-            edges=None if self.traces is None else self._calls,
+            edges=self.around.calls_lately,
+            changes=self.around.changes.lately,
+            holder=f"watchkeeper {'up' if self._evaluate else 'serve'}",
         )
         return self._add(engine)
-
-    def _calls(self) -> Sequence[tuple[str, str]]:
-        """Who called whom in the last hour, by the traces."""
-        if self.traces is None:
-            return ()
-        at = self._extras.clock()
-        return [(edge.client, edge.server) for edge in self.traces.edges(at - _CALLS_SECONDS, at)]
 
     def _deviation_sink(self) -> DeliverySink:
         """Deviations take Alertmanager's way where there is one, so that routing, silences and inhibition hold for
         them.
         """
-        if self.settings.alertmanager is None:
-            sink: DeliverySink = self.engine
-            return sink
-        from watchkeeper.app.alertmanager import AlertmanagerSink
+        sink: DeliverySink = self.engine
+        if self.settings.alertmanager is not None:
+            from watchkeeper.app.alertmanager import AlertmanagerSink
 
-        return AlertmanagerSink(self.settings.alertmanager)
+            sink = AlertmanagerSink(self.settings.alertmanager)
+        return sink if self.documents is None else Documented(sink, self.documents)
+
+    def _documents(self, everything: Everything) -> DocumentSink | None:
+        """Deviations as documents, where the settings want them; stopped after detection, which may tell its last."""
+        found = Asked(self.settings, everything, self.catalogue)
+        links = {key: links_of(found, one) for key, one in self.catalogue.detectors.items()}
+        documents = documents_of(self.settings, links=links, clock=self._extras.clock)
+        if documents is not None:
+            self._add(documents)
+        return documents
 
     def _console(self, console: Any, listener: Any, address: Listener) -> Any:
         extras = self._extras
@@ -300,6 +313,7 @@ class Loop:
         self._app = package("runbooks.console").create_app(
             self.engine,
             band=self.charts.band,
+            causes=self.causes,
             watched=self.watched if self._evaluate else None,
             store=self.store,
             lookup=lambda key: self.catalogue.queries[key].query,
@@ -378,16 +392,6 @@ def _make_directory(path: Path) -> None:
         raise StoreError(
             f"{path}: cannot be made: {error.strerror}: set `data` to a directory that can be written"
         ) from None
-
-
-def _secrets(settings: Settings) -> list[str]:
-    found = []
-    for secret in secrets_of(settings):
-        try:
-            found.append(secret.resolve())
-        except SettingsError:
-            continue  # a missing secret cannot leak; who needs it reports it
-    return found
 
 
 def _dsn(target: Target) -> Any:

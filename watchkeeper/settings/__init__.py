@@ -6,7 +6,8 @@ with a unit (`15s`) and are seconds here. Secrets stand in files or the environm
 
 from __future__ import annotations
 
-from watchkeeper.settings.calendars import CalendarSettings, Holidays, Maintenance, Planned
+from watchkeeper.settings.calendars import CalendarSettings, Deploy, Holidays, Maintenance, Planned
+from watchkeeper.settings.elasticsearch import DeviationIndex, ElasticsearchSettings, LogFieldNames
 from watchkeeper.settings.parts import (
     AlertmanagerSettings,
     AlertOverride,
@@ -38,9 +39,13 @@ __all__ = [
     "DaskTls",
     "DetectSettings",
     "CalendarSettings",
+    "Deploy",
     "DetectorOverride",
+    "DeviationIndex",
+    "ElasticsearchSettings",
     "Holidays",
     "Listener",
+    "LogFieldNames",
     "LogSettings",
     "Maintenance",
     "OtlpPush",

@@ -9,7 +9,7 @@ import msgspec
 
 from watchkeeper.settings.values import Seconds
 
-__all__ = ["CalendarSettings", "Holidays", "Maintenance", "Moment", "Planned", "moment_of"]
+__all__ = ["CalendarSettings", "Deploy", "Holidays", "Maintenance", "Moment", "Planned", "moment_of"]
 
 
 class Moment(float):
@@ -79,6 +79,16 @@ class Planned(Span, frozen=True, kw_only=True, forbid_unknown_fields=True):
     direction: Literal["up", "down", "both"] = "up"
 
 
+class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that was, or will be, changed `at` a time: a release, a flag, a migration. `component` is the service
+    or server that it concerns, as a label of its series says; without, it is everybody's.
+    """
+
+    name: str
+    at: Moment
+    component: str = ""
+
+
 class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the expectations of detectors take into account; for `after_deploy` a lasting change is soon the new
     normal.
@@ -87,4 +97,5 @@ class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     holidays: tuple[Holidays, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     planned: tuple[Planned, ...] = ()
+    deploys: tuple[Deploy, ...] = ()
     after_deploy: Seconds = Seconds(3_600)

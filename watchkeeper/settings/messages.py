@@ -97,7 +97,7 @@ def _field(text: str, steps: Place, document: Document, root: type) -> Place:
 
 
 def _secret(steps: Place) -> bool:
-    return any(step in ("password", "bearer", "headers") for step in steps)
+    return any(step in ("password", "bearer", "api_key", "headers") for step in steps)
 
 
 def _place(steps: Place) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
 import msgspec
@@ -92,16 +93,23 @@ class DaskTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class DetectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where long histories are worked through: `workers` processes here (0: one a core), or the workers of the Dask
-    scheduler at `dask`.
+    scheduler at `dask`. `alert_budget`: how many deviations of healthy series a week may cost; with a `limit`, in
+    standard deviations, that is what a deviation takes instead.
     """
 
     workers: int = 0
     dask: str = ""
     tls: DaskTls | None = None
+    alert_budget: float = 2.0
+    limit: float | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 0:
             raise ValueError(f"workers is {self.workers}: write 0 for one a core, or how many")
+        if not 0 < self.alert_budget < math.inf:
+            raise ValueError(f"alert_budget is {self.alert_budget:g}: write how many alerts a week, above 0")
+        if self.limit is not None and not 1.0 <= self.limit <= 100.0:
+            raise ValueError(f"limit is {self.limit:g}: write standard deviations between 1 and 100, or leave it out")
         scheme, mark, place = self.dask.partition("://")
         if self.dask and (scheme not in {"tcp", "tls"} or not mark or not place):
             raise ValueError(f"dask: {self.dask!r} is no scheduler: write tcp://HOST:8786 or tls://HOST:8786")

@@ -15,6 +15,7 @@ Place = tuple[str, ...]
 RECEIVERS: tuple[Place, ...] = (
     ("store", "prometheus"),
     ("alertmanager",),
+    ("elasticsearch",),
     ("push", "otlp"),
     ("push", "remote_write"),
 )
@@ -37,6 +38,7 @@ _PATHS: tuple[Place, ...] = (
     ("push", "textfile"),
     ("push", "otlp", "headers", "*", "file"),
     *((*place, *path) for place in RECEIVERS for path in (("ca_file",), ("password", "file"), ("bearer", "file"))),
+    ("elasticsearch", "api_key", "file"),
 )
 # Whatever the system: an option that is one of these is a path.
 _OPTIONS = ("ca_file", "cert_file", "key_file", "root", "state")

@@ -14,6 +14,7 @@ import msgspec
 from watchkeeper.durations import parse_duration
 from watchkeeper.errors import DefinitionError, SettingsError
 from watchkeeper.settings.calendars import CalendarSettings, Moment, moment_of
+from watchkeeper.settings.elasticsearch import ElasticsearchSettings
 from watchkeeper.settings.messages import located, shown
 from watchkeeper.settings.parts import (
     AlertmanagerSettings,
@@ -33,14 +34,14 @@ from watchkeeper.yaml import Place, read_document
 
 __all__ = ["Settings", "load", "parse", "receivers", "secret_places", "secrets_of"]
 
-_SECRETS = ("password", "bearer")
+_SECRETS = ("password", "bearer", "api_key")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that an installation decides.
 
     `console_url` and `grafana_url` are where links in alerts lead; `dead_man_url` is a service outside that calls
-    somebody when the dead-man's switch falls silent.
+    somebody when the dead-man's switch falls silent. `calls` says who calls whom, beside what traces tell.
     """
 
     listen: str = "127.0.0.1:8787"
@@ -55,11 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     traces: TraceSettings = TraceSettings()
     store: StoreSettings = StoreSettings()
     alertmanager: AlertmanagerSettings | None = None
+    elasticsearch: ElasticsearchSettings | None = None
     definitions: str = ""
     alerts: dict[str, AlertOverride] = {}
     slos: dict[str, AlertOverride] = {}
     detectors: dict[str, DetectorOverride] = {}
     calendars: CalendarSettings = CalendarSettings()
+    calls: dict[str, tuple[str, ...]] = {}
     detect: DetectSettings = DetectSettings()
     runbooks: RunbookSettings = RunbookSettings()
     bills: tuple[str, ...] = ()

@@ -134,8 +134,9 @@ WATCHKEEPER_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS = Gauge(
     requires=_SIDECAR,
 )
 
-# What the sidecar sends (collectors.push); `destination` is otlp, remote_write or textfile
-_PUSH = "`push` in the settings of the sidecar"
+# What the sidecar sends (collectors.push); `destination` is otlp, remote_write or textfile,
+# and the documents of deviations (watchkeeper.app.elastic_documents): elasticsearch
+_PUSH = "`push` in the settings of the sidecar, or `elasticsearch.deviations`"
 _DESTINATION = ("destination",)
 WATCHKEEPER_PUSH_RECORDS_ACCEPTED_TOTAL = Counter(
     "watchkeeper_push_records_accepted_total",

@@ -34,7 +34,8 @@ def command(detectors: tuple[str, ...], start: str, end: str, learn: str, as_jso
 
     Without names, the detectors of all that is watched here. Nothing looks ahead: each value is judged by those before
     it, as at work, with the calendars of the settings, and feedback from when it was given on. Nothing is delivered and
-    nothing kept. What moves together is counted one by one here, and delivered as one at work.
+    nothing kept. What moves together is counted one by one here, and delivered as one at work. Much history of a
+    Prometheus is replayed by the workers that `detect` of the settings names, with the same answer.
 
     \b
     Examples:
@@ -51,20 +52,21 @@ def command(detectors: tuple[str, ...], start: str, end: str, learn: str, as_jso
     found = asked(config, detectors)
     backtest = package("detectors.backtest")
     knowledge = knowledge_of(found.settings)
-    results = []
-    with stores_of(found) as stores:
-        for detector in found.catalogue.detectors.values():
-            result = backtest.replay(
-                detector,
-                lambda key: found.catalogue.queries[key].query,
-                stores,
-                first,
-                last,
-                learn=before,
-                pace=found.settings.pace,
-                knowledge=knowledge,
-            )
-            results.append(result)
+    settings = found.settings
+    with stores_of(found, (first - before, first, last)) as stores:
+        opening = package("detectors.shards").opening_of(settings.store)
+        results = backtest.replay_all(
+            tuple(found.catalogue.detectors.values()),
+            lambda key: found.catalogue.queries[key].query,
+            stores,
+            first,
+            last,
+            learn=before,
+            pace=settings.pace,
+            knowledge=knowledge,
+            crew=None if opening is None else package("detectors.crews").crew_of(settings.detect),
+            opening=opening,
+        )
     if as_json:
         plain = package("detectors.explanation").plain_deviation
         rows = [

@@ -19,7 +19,7 @@ __all__ = ["command"]
 @click.command()
 @click.argument("detectors", nargs=-1)
 @click.option("--once", "mode", flag_value="once", help="Learn from history, judge now, print what deviates.")
-@click.option("--follow", "mode", flag_value="follow", help="Judge until stopped; deliver to Alertmanager.")
+@click.option("--follow", "mode", flag_value="follow", help="Judge until stopped; deliver what deviates.")
 @click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Score a file.")
 @click.option("--time-column", metavar="NAME", help="Its column of times.  [default: timestamp]")
 @click.option("--value-column", metavar="NAME", help="Its column of values.  [default: value]")

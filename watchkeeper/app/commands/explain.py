@@ -38,25 +38,28 @@ def command(
 ) -> int:
     """Say of a series what was expected, what was seen, since when, how rare that is, and what to do next.
 
-    DETECTOR is its key; the labels tell which of its series, where there are several. It learns from history anew, so
-    that it can be asked of any past time. Exit code 1 when the series deviates.
+    DETECTOR is its key; the labels tell which of its series, where there are several. Of one that deviates it ranks
+    likely causes too. It can be asked of any past time: it learns from history anew, from where `up`, `serve` or
+    `detect --follow` had come some hours before, if they ran then. Exit code 1 when the series deviates.
 
     \b
     Examples:
       watchkeeper explain redis.memory
       watchkeeper explain redis.memory instance=cache:6379 --at 2026-01-31T12:00:00Z --picture band.svg
     """
-    from watchkeeper.app.detecting import asked, learned, links_of, stores_of
+    from watchkeeper.app.causes import causes_of
+    from watchkeeper.app.detecting import asked, learned, links_of, recently, stores_of
 
     time = now()
     when = moment(at, "--at", time)
     wanted = {name: value for text in labels for name, value in labels_of(text, "LABEL=VALUE").items()}
     found = asked(config, (detector,))
     explanation = package("detectors.explanation")
-    with stores_of(found) as stores:
+    with stores_of(found, recently(found.settings, when)) as stores:
         engine = learned(found, stores, when)
         own = _chosen(explanation, engine, detector, wanted)
         one = explanation.explain(engine, detector, own, when)
+        causes = causes_of(found, stores, one)
         if picture is not None:
             from watchkeeper.app.picture import write_picture
 
@@ -66,9 +69,10 @@ def command(
             write_picture(picture, one, engine.band(detector, own, start, when))
     links = links_of(found, one.detector)
     if as_json:
-        click.echo(json.dumps({**one.plain(), **links}, indent=2))
+        likely = None if causes is None else causes.plain()
+        click.echo(json.dumps({**one.plain(), "likely_causes": likely, **links}, indent=2))
     else:
-        _print(one, links, picture)
+        _print(one, links, picture, causes)
     return 1 if one.state == "deviates" else 0
 
 
@@ -97,7 +101,7 @@ def _some(names: Any) -> str:
     return "; ".join(listed[:_SHOWN]) + ("; …" if len(listed) > _SHOWN else "")
 
 
-def _print(one: Any, links: dict[str, str], picture: Path | None) -> None:
+def _print(one: Any, links: dict[str, str], picture: Path | None, causes: Any) -> None:
     rows = one.facts()
     todo = [f"watchkeeper runbook show {one.detector.runbook}"]
     todo += [
@@ -115,5 +119,26 @@ def _print(one: Any, links: dict[str, str], picture: Path | None) -> None:
     for name, text in rows:
         indent = " " * 14
         click.echo(textwrap.fill(text, width, initial_indent=f"  {name:<12}", subsequent_indent=indent))
+    if causes is not None:
+        _print_causes(causes, width)
     for number, text in enumerate(todo):
         click.echo(f"  {'next' if number == 0 else '':<12}{text}")
+
+
+def _print_causes(causes: Any, width: int) -> None:
+    """The candidates with their reasons, then what was changed, then what is not known."""
+
+    def told(name: str, text: str, indent: int = 14) -> None:
+        click.echo(textwrap.fill(text, width, initial_indent=f"  {name:<12}", subsequent_indent=" " * indent))
+
+    click.echo("\nLikely causes")
+    for number, cause in enumerate(causes.candidates, start=1):
+        here = " (where it shows)" if cause.own else ""
+        click.echo(textwrap.fill(f"{number}. {cause.component}{here}: {cause.title}", width, initial_indent="  "))
+        indent = " " * 5
+        click.echo(textwrap.fill(cause.why, width, initial_indent=indent, subsequent_indent=indent))
+    for number, change in enumerate(causes.changes):
+        told("" if number else "changed", causes.told(change))
+    if causes.note:
+        told("note", causes.note)
+    click.echo()
