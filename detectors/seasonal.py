@@ -249,11 +249,11 @@ class SeasonalDetector:
         self._fall_back(found[3], limit, level, judged & ready & (self.spans.open == 0))
         strength = np.stack([found.max(axis=0), -found.min(axis=0)])
         was, rose, least = self.spans.open > 0, self.spans.shift >= 0, self.tuning.stays
-        # A run that was told goes on while values are on its side at all; another one must be beyond what is credible,
-        # and begins with the first value that is far out, which its mean would know later.
+        # A run that was told goes on while values are on its side; another one must be beyond what is credible, and
+        # begins with the first value that is far out, which its mean would know later.
         up, down = (extreme(self.evidence.mean[0], 0.5 * score) for extreme in (np.maximum, np.minimum))
-        high = ready & np.where(was & rose, residual > least * scale, (up > least) & (v > top))
-        low = ready & np.where(was & ~rose, residual < -least * scale, (down < -least) & (v < bottom))
+        high = ready & np.where(was, rose & (residual > least * scale), (up > least) & (v > top))
+        low = ready & np.where(was, ~rose & (residual < -least * scale), (down < -least) & (v < bottom))
         share = np.maximum(
             np.where(high, strength[UP] / limit[UP], 0.0), np.where(low, strength[DOWN] / limit[DOWN], 0.0)
         )
