@@ -36,7 +36,7 @@ class Tuning:
     value may move what is learned. `tail_*`: see `detectors.tails`.
     """
 
-    limit: float = 5.0
+    limit: float = 5.3
     cap: float = 4.0
     stays: float = 1.0
     lull: float = 1 / 12
@@ -44,7 +44,7 @@ class Tuning:
     level_trusted: float = 2.0
     known_after: float = 3.0
     calm: float = 0.6
-    care: float = 1.24
+    care: float = 1.18
     evidence: float = 14.0
     level: float = 1 / 24
     offset: float = 1 / 8
