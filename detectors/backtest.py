@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from detectors.budget import DEFAULT_LIMIT, Budget
 from detectors.crews import Crew
 from detectors.deviations import Deviation
 from detectors.engine import DetectionEngine
@@ -73,9 +74,11 @@ def replay(
     learn: float,
     pace: float = 1.0,
     knowledge: Knowledge | None = None,
+    limit: float = DEFAULT_LIMIT,
     part: Part | None = None,
 ) -> Replayed:
     """Run a fresh detector over the history between two times, after it has learned from `learn` seconds before.
+    A deviation takes the evidence of a `limit`, in standard deviations: a budget is of all series together.
 
     Calendars and feedback count as `knowledge` has them, an opinion from when it was given on. History is read in
     blocks: what is held at once does not grow with the time. With a `part` only its series are. Raises StoreError, also
@@ -83,7 +86,8 @@ def replay(
     """
     if knowledge is not None:
         knowledge.refresh(end, ())
-    engine = DetectionEngine((detector,), lookup, stores, Nobody(), pace=pace, knowledge=knowledge)
+    budget = Budget(math.inf, fixed=limit)
+    engine = DetectionEngine((detector,), lookup, stores, Nobody(), pace=pace, knowledge=knowledge, budget=budget)
     watch = engine.watches.get(detector.key)
     if watch is None:
         return Replayed(detector, start, end, 0, 0)
@@ -115,6 +119,7 @@ def replay_all(
     learn: float,
     pace: float = 1.0,
     knowledge: Knowledge | None = None,
+    limit: float = DEFAULT_LIMIT,
     crew: Crew | None = None,
     opening: Opening | None = None,
 ) -> list[Replayed]:
@@ -123,7 +128,7 @@ def replay_all(
 
     Raises StoreError, and DetectionError when the crew cannot do a task.
     """
-    options = {"learn": learn, "pace": pace, "knowledge": knowledge}
+    options = {"learn": learn, "pace": pace, "knowledge": knowledge, "limit": limit}
     store = stores.get("metrics")
     away = [one for one in detectors if one.reads == "metrics" and store is not None]
     parts: dict[str, list[Part | None]] = {}

@@ -36,6 +36,7 @@ LEAST, MOST = 3.5, 9.0
 WEEK = 7 * 86_400.0
 _HOUR = 3_600.0
 _BINS, _WIDTH = 256, 0.05
+_NUMBERS = ("lived", "spent", "series", "at")
 _MEMORY = 4.0
 _SHARE = 0.05
 # What is known beforehand counts as so many peaks beyond the start of the tail: of a normal law the spread is 2, and a
@@ -46,13 +47,14 @@ _PRIOR, _SPREAD = 20.0, 2.4
 class Budget:
     """Alerts a week that healthy series may cost, and the limit that follows.
 
-    `per_week` is the wish, `limit` the evidence in standard deviations that it takes; with a `fixed` one, that stays.
+    `per_week` is the wish, `limit` the evidence in standard deviations that it takes; with a `fixed` one, that stays,
+    and the wish may be infinite: nothing is rationed then.
     `counts` (256,) is the histogram of peaks in steps of 0.05, `lived` the weeks of all series together that it holds,
     at most four of each: older ones are forgotten. `series` is how many are watched now.
     """
 
     def __init__(self, per_week: float, *, fixed: float | None = None) -> None:
-        if not (per_week > 0 and math.isfinite(per_week)):
+        if not per_week > 0 or (math.isinf(per_week) and fixed is None):
             raise DetectionError(f"an alert budget of {per_week:g} a week: give a number above 0")
         self.per_week = per_week
         self.fixed = fixed
@@ -65,15 +67,33 @@ class Budget:
 
     def state(self) -> dict[str, Any]:
         """What it has learned, as plain values."""
-        return {"counts": self.counts.tolist(), "lived": self.lived, "spent": self.spent, "at": self.at}
+        return {"counts": self.counts.tolist(), **{name: getattr(self, name) for name in _NUMBERS}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take a saved state. Raises KeyError, TypeError and ValueError for what is none."""
+        """Take a saved state; the limit is again what it was, if the wish is. Raises KeyError, TypeError and ValueError
+        for what is none.
+        """
         counts = np.asarray(state["counts"], np.float64)
         if counts.shape != (_BINS,):
-            raise ValueError(f"{len(counts)} counts of a budget, expected {_BINS}")
-        self.lived, self.spent, self.at = (float(state[name]) for name in ("lived", "spent", "at"))
+            raise ValueError(f"counts of a budget of shape {counts.shape}, expected ({_BINS},)")
+        numbers = {name: float(state[name]) for name in _NUMBERS}
+        if not (np.isfinite(counts) & (counts >= 0)).all() or not all(numbers[name] >= 0 for name in _NUMBERS[:3]):
+            raise ValueError("a budget with counts below 0")
         self.counts = counts
+        self.lived, self.spent, self.at = (numbers[name] for name in ("lived", "spent", "at"))
+        self.series = int(numbers["series"])
+        self._set_limit()
+
+    def admit(self, at: float, shares: Floats, settled: Bools, opening: Bools) -> Bools:
+        """Which of the series that are `opening` a deviation may, (S,): those that are `settled` all, of the others
+        what is left of a `ration`. `shares` (S,) is their evidence as a share of the limit.
+        """
+        asking = np.flatnonzero(opening & ~settled)
+        if not len(asking):
+            return opening
+        admitted = opening.copy()
+        admitted[asking] = self.ration(at, shares[asking])
+        return admitted
 
     def ration(self, at: float, shares: Floats) -> Bools:
         """Which of the series that do not know their seasons yet may tell what they see; `shares` (N,) is their
@@ -96,9 +116,9 @@ class Budget:
 
     def add(self, peaks: Floats, seconds: float) -> None:
         """Take the peaks of some series, one each, in a block of so many seconds into the past, and set the limit anew.
-        A series without evidence in the block, which is 0, was not judged.
+        A series whose peak is below 0 was not judged in the block.
         """
-        known = peaks[np.isfinite(peaks) & (peaks > 0)]
+        known = peaks[np.isfinite(peaks) & (peaks >= 0)]
         bins = np.minimum(known / _WIDTH, _BINS - 1).astype(np.intp)
         self.series = max(self.series, len(known))
         self.counts += np.bincount(bins, minlength=_BINS)
@@ -106,6 +126,9 @@ class Budget:
         keep = min(1.0, _MEMORY * self.series / max(self.lived, 1e-9))
         self.counts *= keep
         self.lived *= keep
+        self._set_limit()
+
+    def _set_limit(self) -> None:
         if self.fixed is None:
             self.limit = self.limit_for(self.per_week)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -35,7 +36,7 @@ class Deviation:
     `widened` is by what feedback has multiplied the half of the band that it is beyond. `peers` is with how many others
     it was compared, 0 where with its own past. `kind` says of a unit cost what is the matter (see
     `detectors.unit_cost`), and `beside` how traffic and latency are; `goes_with` are the keys of deviations that are
-    the same problem.
+    the same problem. `view` is what spoke the most for it when it began (see `detectors.ticks.Tick`).
     """
 
     detector: Detector
@@ -64,6 +65,7 @@ class Deviation:
     peers: int = 0
     kind: str = ""
     beside: str = ""
+    view: int = -1
     goes_with: frozenset[str] = field(default=frozenset())
 
     @property
@@ -72,6 +74,11 @@ class Deviation:
         d = self.detector
         own = {"alertname": d.key, "detector": d.key, "system": d.system, "severity": d.severity, "owner": d.owner}
         return {**{k: v for k, v in self.labels.items() if k != "__name__"}, **own}
+
+    @property
+    def strength(self) -> float:
+        """The evidence at its height as a multiple of what a deviation takes; infinite where nothing was expected."""
+        return self.score / (1.0 - self.score) if self.score < 1.0 else math.inf
 
     def observe(
         self, at: float, observed: float, expected: float, lower: float, upper: float, score: float, stage: int

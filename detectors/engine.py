@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.advice import Advice
+from detectors.band_samples import band_samples
 from detectors.beside import Companions
 from detectors.budget import Budget
 from detectors.checkpoints import EVERY, keep_checkpoint
@@ -27,6 +28,7 @@ from detectors.knowledge import Knowledge
 from detectors.learning import alike, replay
 from detectors.state import LATER, VALUES, Restored, restore_state, save_state
 from detectors.telling import Edges, Teller
+from detectors.ticks import Tick
 from detectors.unit_cost import RULES, WITH_LATENCY, Trio
 from detectors.watch import Band, Judgement, Watch
 from watchkeeper.clock import Clock, now
@@ -129,6 +131,7 @@ class DetectionEngine:
                 continue
             if found is not None and found[0]:
                 histories.append((watch, *found))
+        self._count_series()
         for group in alike(histories):
             if not replay(group, self._stop, self._knowledge, at):
                 return
@@ -138,8 +141,7 @@ class DetectionEngine:
         """Evaluate what is due at a time, write the metrics, deliver deviations that opened, last or ended."""
         with self._ticking:
             samples: list[Sample] = []
-            if self._budget is not None:
-                self._budget.series = sum(len(watch.labels) for watch in self.watches.values())
+            self._count_series()
             self._refresh(at)
             for watch in self.watches.values():
                 if self._stop.is_set():
@@ -162,13 +164,16 @@ class DetectionEngine:
                 if path.exists() and not self._learning:
                     keep_checkpoint(path, at, every=self._keep_every)
 
+    def _count_series(self) -> None:
+        if self._budget is not None:  # peers have a threshold of their own
+            self._budget.series = sum(len(w.labels) for w in self.watches.values() if not w.declared.peers)
+
     def _refresh(self, at: float) -> None:
         if self._knowledge is not None:
             self._knowledge.refresh(at, {(name, one.since) for name, one in self._open.items()})
 
     def _evaluate(self, watch: Watch, at: float) -> list[Sample]:
-        key = watch.declared.key
-        mark = {"detector": key}
+        key, mark = watch.declared.key, {"detector": watch.declared.key}
         if not watch.due(at):
             return []
         started = time.perf_counter()
@@ -190,7 +195,7 @@ class DetectionEngine:
         if judged:
             samples.append(Sample("watchkeeper_detector_last_timestamp_seconds", mark, judged[-1].tick.at, at))
             untold = {fingerprint(d.labels) for d in self._open.values() if d.detector.key == key and d.untold}
-            samples += _metrics(watch, judged[-1], at, {watch.keys[one] for one in untold if one in watch.keys})
+            samples += band_samples(watch, judged[-1], at, {watch.keys[one] for one in untold if one in watch.keys})
         return samples
 
     def advance(self, watch: Watch, at: float, *, most_ticks: int, judge_all: bool = True) -> list[Judgement]:
@@ -201,12 +206,11 @@ class DetectionEngine:
     def follow(self, watch: Watch, judgement: Judgement) -> None:
         """Open, update and end the deviations of a watch by one judgement of it; tells nobody."""
         tick = judgement.tick
-        found = {int(c) for c in np.flatnonzero(tick.deviating)}
-        present = {_key(watch.declared.key, watch.labels[c]): c for c in found}
+        present = {_key(watch.declared.key, watch.labels[c]): int(c) for c in np.flatnonzero(tick.deviating)}
         for name, c in present.items():
             deviation = self._open.get(name)
             if deviation is None:
-                deviation = self._open[name] = self._new(watch, c, float(tick.since[c]), tick.at)
+                deviation = self._open[name] = self._new(watch, c, tick)
                 _log.info("%s deviates: %s", watch.declared.key, dict(watch.labels[c]))
             deviation.observe(
                 tick.at,
@@ -268,17 +272,16 @@ class DetectionEngine:
         self.watches[detector_key].place = place
         self._companions.place(detector_key, place)
 
-    def _new(self, watch: Watch, column: int, since: float, at: float) -> Deviation:
-        labels = watch.labels[column]
+    def _new(self, watch: Watch, column: int, tick: Tick) -> Deviation:
+        labels, since, at = watch.labels[column], float(tick.since[column]), tick.at
         found = Deviation(watch.declared, labels, watch.unscaled.unit, watch.unscaled.promql(), watch.step, since)
+        found.view = int(tick.view[column])
         # Against the same weekday for days, against shortly before the onset for the rest.
         before = at - 7 * watch.step if watch.declared.reads == "bills" else since - 2 * watch.step
         found.contributors = contributors(watch.query, watch.store, labels, before, at, auto=watch.auto)
         return found
 
     def _reopen(self, restored: Restored) -> None:
-        if self._budget is not None and restored.budget is not None:
-            self._budget.restore(restored.budget)
         for entry in restored.open:
             watch = self.watches[entry["detector"]]
             column = watch.keys.get(fingerprint(entry["labels"]))
@@ -338,7 +341,7 @@ class DetectionEngine:
 
     def restore(self, path: Path) -> None:
         """Begin with what a saved state knows, as far as its shape still fits; see `detectors.state.restore_state`."""
-        self._reopen(restore_state(path, self._all()))
+        self._reopen(restore_state(path, self._all(), self._budget))
 
     def save(self) -> None:
         """Write the state now; a disk that refuses is logged. History that is half learned is not saved: the next
@@ -353,7 +356,7 @@ class DetectionEngine:
                 list(self._open.values()),
                 heads=list(self._teller.groups.heads().values()),
                 groups=self._teller.groups.state(),
-                budget=None if self._budget is None else self._budget.state(),
+                budget=self._budget,
             )
         except OSError as error:
             _log.warning("%s: state not saved: %s", self._state_path, error)
@@ -430,21 +433,3 @@ def _end(watch: Watch, judgement: Judgement, deviation: Deviation) -> End:
     if spans.adopted(column, deviation.since):
         return "adopted"
     return "back" if np.isfinite(judgement.observed[column]) else "silent"
-
-
-def _metrics(watch: Watch, judgement: Judgement, at: float, untold: Collection[int]) -> list[Sample]:
-    tick = judgement.tick
-    samples = []
-    for c, labels in enumerate(watch.labels):
-        if not np.isfinite(judgement.observed[c]) or not np.isfinite(tick.expected[c]):
-            continue
-        mark = {**labels, "detector": watch.declared.key}
-        for name, value in (
-            ("expected", tick.expected[c]),
-            ("lower", tick.lower[c]),
-            ("upper", tick.upper[c]),
-            ("score", tick.score[c]),
-            ("deviating", float(tick.deviating[c] and c not in untold)),
-        ):
-            samples.append(Sample(f"watchkeeper_detector_{name}", mark, float(value), at))
-    return samples

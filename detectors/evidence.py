@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 from detectors.tuning import Tuning
 
-__all__ = ["VIEWS", "Evidence"]
+__all__ = ["MEMORIES", "UNJUDGED", "Evidence"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-VIEWS = ("values now", "values for a while", "values for long", "level")
-"""What evidence is found in, in the order of `Evidence.view`."""
+UNJUDGED = -1.0
+"""The peak of a series that was not judged since peaks were counted last."""
 
-_MEMORIES = np.array([1.0, 4.0, 16.0])
+MEMORIES = (1.0, 4.0, 16.0)
+"""Over how many hold times scores are averaged, one view each; the level is one more."""
+
+_MEMORIES = np.array(MEMORIES)
 # So many independent averages must be known before a memory says anything (of the hold time fewer: what is plain must
 # be told on the first day), and by so much is what they say believed less: the standard deviation from n of them is
 # itself uncertain by 1 / sqrt(2 n).
@@ -55,7 +58,7 @@ class Evidence:
         self.wander = np.zeros(series)
         self.lived = np.zeros(series)
         self.carried = np.zeros(series)
-        self.peak = np.zeros(series)
+        self.peak = np.full(series, UNJUDGED)
 
     def arrays(self) -> dict[str, Floats]:
         """Its state, by name; the last axis is the series."""

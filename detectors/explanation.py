@@ -13,6 +13,7 @@ from detectors.budget import PER_WEEK, WEEK, Budget
 from detectors.contributors import Contributor
 from detectors.deviations import Deviation
 from detectors.engine import DetectionEngine
+from detectors.evidence import MEMORIES
 from detectors.seasonal import DetectionError, SeasonalDetector
 from detectors.texts import amount, band, clock_time, sentence, series_name, unlike
 from detectors.watch import Watch
@@ -23,13 +24,18 @@ from watchkeeper.queries import narrowed
 from watchkeeper.stores import Labels
 from watchkeeper.units import Unit
 
-__all__ = ["Explanation", "explain", "matching", "once_in", "plain_deviation"]
+__all__ = ["VIEWS", "Explanation", "explain", "matching", "once_in", "plain_deviation"]
 
 DAY = 86_400.0
 # What a tail says beyond this is more than the past of a series can tell.
 _LONGEST = 365 * DAY
 # How much of the past of one series is looked through for a value like the one of now, in steps.
 _STEPS = 20_160
+
+VIEWS = ("values", "values for a while", "values for long", "level")
+"""What spoke the most for a deviation, by `detectors.ticks.Tick.view`."""
+# Beyond this a multiple says no more.
+_MUCH = 20
 
 State = Literal["deviates", "as expected", "silent", "not known yet"]
 
@@ -43,7 +49,9 @@ class Explanation:
     as far out, `seen_before` when the last one was, None when there was none. `once_in` is about how often, in
     seconds, its own past lets such a value be expected; None while nothing deviates. `notes` are what calendars and
     people say of its time. `peers` is with how many others it is compared, 0 where with its own past; `kind` and
-    `beside` say what the deviation of a unit cost is (see `detectors.unit_cost`).
+    `beside` say what the deviation of a unit cost is (see `detectors.unit_cost`). `view` is what spoke the most for the
+    deviation when it began (see `detectors.ticks.Tick`), `strength` the most evidence since, as a multiple of what it
+    takes.
     """
 
     detector: Detector
@@ -71,6 +79,8 @@ class Explanation:
     peers: int = 0
     kind: str = ""
     beside: str = ""
+    view: int = -1
+    strength: float = math.nan
 
     @property
     def headline(self) -> str:
@@ -120,6 +130,19 @@ class Explanation:
         return "; ".join(parts)
 
     @property
+    def why(self) -> str:
+        """What spoke for the deviation: values over how long, or their level, and how much more than it takes."""
+        if self.view < 0:
+            return ""
+        if self.view < len(MEMORIES):
+            seconds = parse_duration(self.detector.hold) * MEMORIES[self.view]
+            seen = f"its values of {spoken(seconds)} together" if seconds > 0 else "its value"
+        else:
+            seen = "its level, for hours away from where it has been for weeks"
+        much = f"{self.strength:.1f} times" if self.strength < _MUCH else f"more than {_MUCH} times"
+        return f"{seen}: up to {much} the evidence that it takes, measured by how it scattered in the past"
+
+    @property
     def compared(self) -> str:
         """Which past it is compared with."""
         known = _days(self.past)
@@ -161,6 +184,7 @@ class Explanation:
             rows.append(("since", f"{clock_time(self.since, self.at)}, {spoken(max(0.0, self.at - self.since))} ago"))
         rows.append(("what", sentence(self.kind, self.beside) if self.kind else ""))
         rows.append(("how rare", self.rarity))
+        rows.append(("why", self.why))
         rows.append(("compared", self.compared))
         rows.append(("counts when", self.counts))
         rows.append(("because", ", ".join(str(one) for one in self.contributors)))
@@ -192,6 +216,8 @@ class Explanation:
             "peers": self.peers,
             "kind": self.kind,
             "beside": self.beside,
+            "view": VIEWS[self.view] if self.view >= 0 else None,
+            "strength": _number(self.strength),
             "runbook": d.runbook,
             "panel": d.panel,
             "query": self.query,
@@ -255,6 +281,8 @@ def explain(engine: DetectionEngine, key: str, labels: Labels, at: float) -> Exp
             once_in=once_in(detector, deviation.score) if isinstance(detector, SeasonalDetector) else None,
             kind=deviation.kind,
             beside=deviation.beside,
+            view=deviation.view,
+            strength=deviation.strength,
             looked=looked,
             seen_before=seen,
             contributors=deviation.contributors,

@@ -193,7 +193,9 @@ class Peers:
         for band in (expected, lower, upper):
             band[~judged] = math.nan
         stage = np.where(judged, np.where(known, 2, 1), 0).astype(np.int8)
-        return Tick(at, expected, lower, upper, score, deviating, self.since.copy(), stage)
+        return Tick(
+            at, expected, lower, upper, score, deviating, self.since.copy(), stage, np.full(len(stage), -1, np.int8)
+        )
 
     def _heard(self, at: float, there: Bools, ok: Bools) -> None:
         """Note who has a value, and can be compared; what was not for longer than its patience deviates no more."""

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from detectors.advice import Advice
 from detectors.budget import WEEK, Budget
 from detectors.credible import care, compared, credible, score_of, trusted
-from detectors.evidence import Evidence
+from detectors.evidence import UNJUDGED, Evidence
 from detectors.profile import Profile, Usual
 from detectors.spans import DEMANDS, Spans
 from detectors.tails import DOWN, UP, Tails
@@ -258,11 +258,8 @@ class SeasonalDetector:
             np.where(high, strength[UP] / limit[UP], 0.0), np.where(low, strength[DOWN] / limit[DOWN], 0.0)
         )
         sure = share > 1.0
-        if self.budget is not None:
-            asking = np.flatnonzero(sure & ~was & ~settled & (self.spans.outside >= self.spans.hold - 1))
-            if len(asking):
-                sure[asking] = self.budget.ration(at, share[asking])
-        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold, sure, advice)
+        admit = None if self.budget is None else partial(self.budget.admit, at, share, settled)
+        adopted = self.spans.follow(at, expected, residual, high, low, ok, cold, sure, advice, admit)
         opened = self.spans.open > 0
         self.evidence.forget(was & ~opened)
         self.tails.drop_peaks(opened)
@@ -284,9 +281,9 @@ class SeasonalDetector:
         for array in (expected, lower, upper):
             array[unknown] = math.nan
         told = np.where(ready, score_of(strength / limit, np.stack([high, low]), self.spans), 0.0)
-        return Tick(
-            at, expected, lower, upper, told, self.spans.open > 0, self.spans.since.copy(), stage.astype(np.int8)
-        )
+        view = np.where(self.spans.shift >= 0, found.argmax(axis=0), found.argmin(axis=0)).astype(np.int8)
+        since, stage = self.spans.since.copy(), stage.astype(np.int8)
+        return Tick(at, expected, lower, upper, told, self.spans.open > 0, since, stage, view)
 
     def replay(self, times: Floats, values: Floats, present: Bools | None = None) -> list[Tick]:
         """The batch form: `values` of shape (S, T) through the same `tick`, one after the other."""
@@ -361,13 +358,14 @@ class SeasonalDetector:
         half = 0.5 * self.period
         if before > -math.inf and math.floor(at / half) != math.floor(before / half):
             self.budget.add(self.evidence.peak, half)
-            self.evidence.peak[:] = 0.0
+            self.evidence.peak[:] = UNJUDGED
         up, down = (
             np.where(self.spans.high_is_bad, strength[UP], 0.0),
             np.where(self.spans.low_is_bad, strength[DOWN], 0.0),
         )
-        counted = healthy & (np.abs(residual) >= self.spans.demanded(expected))
-        np.maximum(self.evidence.peak, np.maximum(up, down), out=self.evidence.peak, where=counted)
+        # What is too small a difference to be told has lived, and shown nothing.
+        counted = np.where(np.abs(residual) >= self.spans.demanded(expected), np.maximum(up, down), 0.0)
+        np.maximum(self.evidence.peak, counted, out=self.evidence.peak, where=healthy)
 
     def _adopt(self, at: float, which: Bools) -> None:
         """Let lasting shifts be the new normal."""

@@ -153,6 +153,7 @@ class Shard:
             deviation = self._open.get(c)
             if deviation is None:
                 deviation = self._open[c] = self._begin(c, float(verdict.since[c]))
+                deviation.view = int(verdict.view[c])
             deviation.observe(
                 at,
                 float(values[c]),

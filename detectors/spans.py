@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,8 +104,11 @@ class Spans:
         cold: Bools,
         sure: Bools,
         advice: Advice | None = None,
+        admit: Callable[[Bools], Bools] | None = None,
     ) -> Bools:
-        """Count what is outside, open where that is `sure`, and close; the series whose shift is to be adopted now."""
+        """Count what is outside, open where that is `sure` and admitted, and close; the series whose shift is to be
+        adopted now. `admit` is asked which of those that would open may be told.
+        """
         tuning = self._tuning
         bad = high & self.high_is_bad | low & self.low_is_bad
         harmless = (high | low) & ~bad & sure
@@ -120,7 +124,10 @@ class Spans:
         most = np.where(was, np.maximum(self.hold, past / self._step), self.hold)
         counted = np.minimum(np.maximum(self.outside + np.where(bad, 1.0, -1.0), 0.0), most)
         self.outside = np.where(ok, counted, self.outside)
-        now = np.where(was, self.outside > 0, (self.outside >= self.hold) & sure)
+        opening = ~was & (self.outside >= self.hold) & sure
+        if admit is not None and opening.any():
+            opening = admit(opening)
+        now = np.where(was, self.outside > 0, opening)
         self.close(was & ~now)
         self.open[now & ~was] = 1.0
         counted = np.where(harmless, self.harmless + 1.0, np.maximum(self.harmless - 2.0, 0.0))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.budget import Budget
 from detectors.deviations import Deviation
 from detectors.watch import Watch
 from watchkeeper.disk import replacing
@@ -25,7 +26,7 @@ _log = logging.getLogger("watchkeeper.detectors")
 
 VALUES = ("at", "observed", "expected", "lower", "upper", "score", "stage", "excess", "worst", "worst_expected")
 """What is saved of an open deviation besides its labels and since when it lasts."""
-LATER: Mapping[str, Any] = {"peers": 0, "kind": "", "beside": ""}
+LATER: Mapping[str, Any] = {"peers": 0, "kind": "", "beside": "", "view": -1}
 """What else is saved, and what it is in a state that was saved before there was such a thing."""
 _OPEN = (*VALUES, *LATER, "untold")
 _ENDED = (*VALUES, *LATER, "ended", "ended_by")
@@ -41,7 +42,6 @@ class Restored:
     open: Sequence[Mapping[str, Any]] = field(default=())
     heads: Sequence[Mapping[str, Any]] = field(default=())
     groups: Sequence[Mapping[str, Any]] = field(default=())
-    budget: Mapping[str, Any] | None = None
 
 
 def save_state(
@@ -51,11 +51,12 @@ def save_state(
     *,
     heads: Sequence[Deviation] = (),
     groups: Sequence[Mapping[str, Any]] = (),
-    budget: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
 ) -> None:
     """Write the state in the place of the old one; a crash leaves one of them whole. Raises OSError."""
     arrays: dict[str, Any] = {}
-    header: dict[str, Any] = {"version": VERSION, "watches": [], "groups": list(groups), "budget": budget}
+    header: dict[str, Any] = {"version": VERSION, "watches": [], "groups": list(groups)}
+    header["budget"] = None if budget is None else budget.state()
     for number, watch in enumerate(watches):
         with watch.lock:
             header["watches"].append(
@@ -78,8 +79,8 @@ def _plain(deviation: Deviation, names: Sequence[str]) -> dict[str, Any]:
     return {"detector": deviation.detector.key, "labels": dict(deviation.labels), **values}
 
 
-def restore_state(path: Path, watches: Sequence[Watch]) -> Restored:
-    """Put a saved state back into the detectors whose shape is still the same; what was open.
+def restore_state(path: Path, watches: Sequence[Watch], budget: Budget | None = None) -> Restored:
+    """Put a saved state back into the `budget` and the detectors whose shape is still the same; what was open.
 
     A file that is missing, cut short or of another version is logged in one line, and everything begins anew.
     """
@@ -91,6 +92,8 @@ def restore_state(path: Path, watches: Sequence[Watch]) -> Restored:
             if header["version"] != VERSION:
                 _log.warning("%s: state of version %s, expected %d: learning anew", path, header["version"], VERSION)
                 return Restored()
+            if budget is not None and header["budget"] is not None:
+                budget.restore(header["budget"])
             saved = {entry["shape"]: (number, entry) for number, entry in enumerate(header["watches"])}
             restored = set()
             for watch in watches:
@@ -100,7 +103,7 @@ def restore_state(path: Path, watches: Sequence[Watch]) -> Restored:
             found, heads = (
                 [entry for entry in header.get(name, ()) if entry["detector"] in restored] for name in ("open", "heads")
             )
-            return Restored(found, heads, header.get("groups", ()), header["budget"])
+            return Restored(found, heads, header.get("groups", ()))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("%s: not a state file that can be read (%s): learning anew", path, error)
         return Restored()

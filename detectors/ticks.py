@@ -29,7 +29,8 @@ class Tick:
     `expected`, `lower`, `upper` are NaN while nothing is known; `score` in [0, 1] is 0.5 at the edge of the
     band in the bad direction; `deviating` holds from the end of the hold time until the values are back for
     as long, or the shift is adopted; `since` is the time of the first value of the run; `stage` indexes
-    STAGES (among peers: see `detectors.peers.Peers.tick`).
+    STAGES (among peers: see `detectors.peers.Peers.tick`); `view` indexes `detectors.evidence.MEMORIES`: over how long
+    values speak the most for a deviation, or is one more for their level (among peers: -1).
     """
 
     at: float
@@ -40,10 +41,11 @@ class Tick:
     deviating: Bools
     since: Floats
     stage: NDArray[np.int8]
+    view: NDArray[np.int8]
 
     def part(self, columns: slice) -> Tick:
         """The judgement of some of the series."""
         return Tick(
             self.at, self.expected[columns], self.lower[columns], self.upper[columns], self.score[columns],
-            self.deviating[columns], self.since[columns], self.stage[columns],
+            self.deviating[columns], self.since[columns], self.stage[columns], self.view[columns],
         )  # fmt: skip

@@ -1,9 +1,8 @@
 """The one set of numbers of the detector: the same for every series, whatever it measures.
 
 Sources: chosen on the generated series of `benchmarks.synthetic` (`python -m benchmarks.synthetic --budget` prints what
-they reach) and of tests/detectors. Times are
-shares of the first season, so that one set serves a 30-second metric and a daily bill. Nothing here looks
-at what a series is called or where it comes from.
+they reach) and of tests/detectors. Times are shares of the first season, so that one set serves a 30-second metric and
+a daily bill. Nothing here looks at what a series is called or where it comes from.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,7 @@ from detectors.budget import WEEK, Budget
 from detectors.knowledge import Guide, Knowledge
 from detectors.peers import Peers, group_numbers
 from detectors.seasonal import SeasonalDetector, Tick
+from detectors.tuning import Tuning
 from watchkeeper.declarations import Detector
 from watchkeeper.deliveries import fingerprint
 from watchkeeper.durations import parse_duration
@@ -135,6 +136,8 @@ class Watch:
             minimum_absolute=d.minimum_absolute,
             patience=self.patience,
             week=WEEK / self.pace,
+            # Elsewhere nothing is counted and nobody is told: there the limit of now holds.
+            tuning=None if self._budget is None else replace(Tuning(), limit=self._budget.limit),
         )
 
     @property

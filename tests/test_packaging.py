@@ -143,6 +143,7 @@ def test_make_help_lists_every_target() -> None:
     assert {"demo", "test", "test-all", "check", "bench", "help"} <= set(listed)
 
 
+@pytest.mark.long
 def test_make_takes_a_python3_when_the_versioned_names_do_not_run(tmp_path: Path) -> None:
     _makefile_with_pythons(tmp_path, good=["python3"], bad=["python3.11", "python3.12", "python3.13", "python"])
     done = _make(".venv/bin/python", cwd=tmp_path, path=tmp_path / "bin")

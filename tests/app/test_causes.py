@@ -216,6 +216,7 @@ def test_calls_are_those_of_service_graphs_and_of_the_settings(catalogue: Catalo
 # -- all of it --
 
 
+@pytest.mark.long
 def test_up_shows_them_on_the_page_of_a_deviation(tmp_path: Path) -> None:
     shop = write_shop(tmp_path)
     settings = load_settings(shop.config)

@@ -210,6 +210,7 @@ def test_what_to_install_for_a_command_is_named_at_once(tmp_path: Path, argument
     assert f"pip install 'watchkeeper[{extras}]'" in done.stderr
 
 
+@pytest.mark.long
 def test_serve_says_that_its_prometheus_is_away_and_stays_ready(tmp_path: Path) -> None:
     away, address = f"http://127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     (tmp_path / "watchkeeper.yaml").write_text(f"store: {{prometheus: {{url: '{away}'}}}}\n")

@@ -71,6 +71,7 @@ def test_it_finds_what_the_engine_would_have_delivered() -> None:
     assert len(delivered) == 2
 
 
+@pytest.mark.long
 def test_a_calendar_holds_for_the_past_too() -> None:
     begin = START + 86_400.0
     night = Maintenance(name="move", start=Moment(begin - HOUR), end=Moment(begin + 4 * HOUR), labels=dict(TOOL))
@@ -81,6 +82,7 @@ def test_a_calendar_holds_for_the_past_too() -> None:
     assert [one.labels["tool"] for one in found.deviations] == ["other"]
 
 
+@pytest.mark.long
 def test_no_opinion_counts_before_it_was_given(tmp_path: Path) -> None:
     def bumps(at: float) -> float:
         return healthy(at) + (0.14 if at >= START and HOUR <= at % 86_400 < 3 * HOUR else 0.0)

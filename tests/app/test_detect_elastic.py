@@ -82,6 +82,7 @@ def test_once_finds_the_errors_of_a_cluster_without_any_metrics(
     assert found["not_evaluated"] == []
 
 
+@pytest.mark.long
 def test_once_of_a_past_time_knows_nothing_of_what_came_later(
     tmp_path: Path, elastic: Cluster, end: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +94,7 @@ def test_once_of_a_past_time_knows_nothing_of_what_came_later(
     )
 
 
+@pytest.mark.long
 def test_explain_says_what_was_expected_of_a_service(
     tmp_path: Path, elastic: Cluster, end: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +104,7 @@ def test_explain_says_what_was_expected_of_a_service(
     assert found["since"] == pytest.approx(end - WRONG * MINUTE, abs=3 * MINUTE)
 
 
+@pytest.mark.long
 def test_backtest_tells_the_same_of_the_past(
     tmp_path: Path, elastic: Cluster, end: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +216,7 @@ def test_follow_writes_documents_and_a_restart_writes_no_others(tmp_path: Path, 
     assert one["event"]["reference"].startswith("https://watch/library/logs/")
 
 
+@pytest.mark.long
 def test_follow_goes_on_beside_a_cluster_that_is_away(tmp_path: Path) -> None:
     write_store(tmp_path, minutes=120, wrong=30, settings=f"{_key(f'http://127.0.0.1:{free_port()}')}\n")
     address = f"127.0.0.1:{free_port()}"
@@ -236,6 +240,7 @@ def test_follow_goes_on_beside_a_cluster_that_is_away(tmp_path: Path) -> None:
         assert errors.count("not evaluated: http") == 1
 
 
+@pytest.mark.long
 def test_up_judges_the_cluster_and_writes_documents(tmp_path: Path, elastic: Cluster) -> None:
     (tmp_path / "watchkeeper.yaml").write_text(
         f"data: data\nscrape_interval: 1s\n{_key(elastic.url, ', deviations: {index: mine}')}\n"
@@ -252,6 +257,7 @@ def test_up_judges_the_cluster_and_writes_documents(tmp_path: Path, elastic: Clu
     assert "mine" in elastic.templates
 
 
+@pytest.mark.long
 def test_serve_judges_the_cluster_beside_a_prometheus(
     tmp_path: Path, elastic: Cluster, prometheus_server: Callable[..., PrometheusServer]
 ) -> None:

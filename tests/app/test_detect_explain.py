@@ -43,6 +43,7 @@ def test_it_says_what_since_when_how_rare_and_what_next(
     assert printed.startswith("Memory used by Redis of a:6379 deviates: 2.3 GiB, expected ")
     assert "since " + datetime.fromtimestamp(world.onset, UTC).strftime("%H:%M UTC") + ", 39 min ago" in printed
     assert "how rare higher than anything in the 3 h 20 min before" in printed
+    assert "why its values of " in printed and "the evidence that it takes" in printed
     assert "the same time of day is not known before 24 h have passed" in printed
     assert "above the expected band for 10 min, and at least 50 % of the expectation and 64 MiB away" in printed
     assert "next watchkeeper runbook show redis/memory-high" in printed
@@ -67,6 +68,7 @@ def test_json_tells_seen_and_expected(world: World, capsys: pytest.CaptureFixtur
     assert found["seen_before"] is None
     assert found["searched_seconds"] == pytest.approx(200 * 60)
     assert found["seasons_seconds"] == []
+    assert found["view"] == "values" and found["strength"] > 1.0
 
 
 def test_a_series_that_is_well_in_a_planned_time_is_told_with_it(
@@ -154,6 +156,7 @@ def checkpoint(world: World, minutes: int) -> Path:
     return path.with_name(f"{path.name}.{at:.0f}")
 
 
+@pytest.mark.long
 def test_from_a_checkpoint_it_says_the_same_as_from_all_of_history(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +167,7 @@ def test_from_a_checkpoint_it_says_the_same_as_from_all_of_history(
     assert asked(capsys, "explain", *words) == whole
 
 
+@pytest.mark.long
 def test_a_checkpoint_knows_what_the_store_has_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     long, short = (write_store(directory, minutes=minutes) for directory, minutes in _two(tmp_path))
     words = ("redis.memory", "--at", short.at, "--config", short.config)

@@ -15,6 +15,7 @@ from watchkeeper.app.cli import main
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_serve_beside_follow_is_refused_and_follow_goes_on(
     tmp_path: Path, prometheus_server: Callable[..., PrometheusServer], capsys: pytest.CaptureFixture[str]
 ) -> None:

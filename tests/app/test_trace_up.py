@@ -52,6 +52,7 @@ def address() -> str:
     return f"127.0.0.1:{free_port()}"
 
 
+@pytest.mark.long
 def test_what_was_accepted_is_there_after_a_kill(tmp_path: Path, address: str) -> None:
     (tmp_path / "watchkeeper.yaml").write_text(
         f"listen: {address}\nscrape_interval: 1s\ntargets:\n  - {{name: this-host, system: host}}\n"

@@ -229,6 +229,7 @@ def test_plain_http_on_a_tls_port_ends_the_connection_alone(tmp_path: Path) -> N
         assert _serial(server, authority)
 
 
+@pytest.mark.long
 def test_prometheus_scrapes_over_tls_with_a_token(
     tmp_path: Path, secret: Path, prometheus_server: Callable[..., PrometheusServer]
 ) -> None:

@@ -41,6 +41,7 @@ def deployed() -> Iterator[dict[str, Any]]:
             yield {"plan": plan, "server": server, "process": process, "url": url}
 
 
+@pytest.mark.long
 def test_it_runs_without_privileges_and_ends_after_its_application(deployed: dict[str, Any]) -> None:
     need(prometheus.available())
     plan, process, url = deployed["plan"], deployed["process"], deployed["url"]

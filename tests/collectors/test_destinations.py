@@ -82,6 +82,7 @@ _LABELS = st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=200)
 
 
 @given(st.lists(st.tuples(_LABELS, st.floats(allow_nan=False), st.integers(-(2**40), 2**40)), max_size=5))
+@pytest.mark.long
 def test_what_is_written_can_be_read(rows: list[tuple[dict[str, str], float, int]]) -> None:
     samples = [Sample("x", labels, value, time / 1000) for labels, value, time in rows]
     expected = [({"__name__": "x", **labels}, [(time, value)]) for labels, value, time in rows]

@@ -98,6 +98,7 @@ def test_the_openmetrics_text_is_that_of_prometheus_client(families: list[Family
 
 
 @given(st.lists(_families(), min_size=2, max_size=4))
+@pytest.mark.long
 def test_what_was_written_before_leaves_no_trace(scrapes: list[list[Family]]) -> None:
     encoder = Encoder((("instance", "one"),))
     for number, families in enumerate(scrapes):

@@ -74,6 +74,7 @@ def _redis(server: RedisServer) -> dict[str, str]:
     return {"name": "redis", "system": "redis", "url": server.url}
 
 
+@pytest.mark.long
 def test_redis_alone_stays_small(redis_server: RedisServer) -> None:
     answer = _measure([_redis(redis_server)], 1_000)
     assert answer["resident"] * 1024 <= 38e6  # type: ignore[operator]

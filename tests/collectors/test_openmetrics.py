@@ -77,6 +77,7 @@ def test_both_formats_have_the_same_series(server: Server) -> None:
     assert {sample.name for family in families for sample in family.samples} == names
 
 
+@pytest.mark.long
 def test_prometheus_has_the_same_series_as_the_text(
     redis_server: RedisServer, prometheus_server: Callable[..., PrometheusServer]
 ) -> None:

@@ -48,6 +48,7 @@ MOVING = {
 OTHER_SESSION = {
     "pg_locks_count": (1, "a scrape holds locks on the views that it reads, ours on one more of them at once"),
     "pg_settings_extra_float_digits": (1, "the driver of theirs sets it for its own session"),
+    "pg_replication_slots_pg_wal_lsn_diff": (65_536, "the standby confirms a moment later, in bytes"),
     "pg_stat_activity_count": (1, "each of the two is idle while the other asks"),
     "pg_stat_activity_max_tx_duration": (1, "the age of the transaction that asks, in seconds"),
 }

@@ -67,6 +67,17 @@ SENT = {
     "exists",
     "cluster",
     "sentinel",
+    # What the checks of keys and streams ask for.
+    "get",
+    "hlen",
+    "llen",
+    "memory",
+    "pfcount",
+    "scard",
+    "strlen",
+    "xinfo",
+    "xlen",
+    "zcard",
 }
 
 

@@ -111,6 +111,7 @@ def test_prometheus_is_answered_before_its_timeout() -> None:
         sidecar.close()
 
 
+@pytest.mark.long
 def test_prometheus_takes_everything(server: Server, prometheus_server: Callable[..., PrometheusServer]) -> None:
     job = f"{{job_name: sidecar, static_configs: [{{targets: ['127.0.0.1:{server.port}']}}]}}"
     prometheus = prometheus_server(f"global: {{scrape_interval: 1s}}\nscrape_configs: [{job}]\n")

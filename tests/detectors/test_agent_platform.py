@@ -71,6 +71,7 @@ def test_a_prompt_that_trebles_is_found_within_a_minute(
     assert _found(store) == {struck}
 
 
+@pytest.mark.long
 def test_a_surge_of_load_makes_no_run_dearer(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
     before: dict[object, float] = {}
     _write(store, NOW - PAST, NOW, SEED, before)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_a_saved_budget_goes_on_where_it_was() -> None:
     half.ration(1e9, np.array([9.0]))
     after = Budget(2.0)
     after.restore(json.loads(json.dumps(half.state())))
-    assert after.spent == half.spent
+    assert (after.spent, after.series, after.limit) == (half.spent, half.series, half.limit) != (0.0, 0, DEFAULT_LIMIT)
     assert _fed(after, peaks[len(peaks) // 2 :]).limit == whole.limit
 
 
@@ -98,3 +99,44 @@ def test_what_was_spent_is_forgiven_with_time() -> None:
     budget.ration(0.0, np.full(4, 9.0))
     assert not budget.ration(86_400.0, np.array([1.5])).any()
     assert budget.ration(4 * 7 * 86_400.0, np.array([1.1])).all()
+
+
+def test_who_knows_its_seasons_is_admitted_whatever_was_spent() -> None:
+    budget = Budget(1.0)
+    budget.spent = 50.0
+    opening, settled = np.array([True, True, False, False]), np.array([True, False, True, False])
+    assert budget.admit(0.0, np.full(4, 1.5), settled, opening).tolist() == [True, False, False, False]
+    # Who did not ask has cost nothing.
+    assert budget.spent <= 50.0
+
+
+def test_an_endless_budget_with_a_fixed_limit_rations_nothing() -> None:
+    budget = Budget(math.inf, fixed=6.0)
+    assert budget.ration(0.0, np.full(100, 1.01)).all()
+    assert _fed(budget, _peaks(PER_WEEK, 50, seed=9)).limit == 6.0
+
+
+def test_a_block_without_evidence_has_been_lived_and_one_that_was_not_judged_has_not() -> None:
+    budget = Budget(2.0)
+    budget.add(np.array([0.0, 0.0, 4.2, -1.0, np.nan]), HALF_DAY)
+    assert budget.lived == pytest.approx(3 / PER_WEEK)
+    assert budget.counts.sum() == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"counts": [1.0]},
+        {"counts": 3.0},
+        {"counts": [-1.0] * 256},
+        {"lived": -1.0},
+        {"spent": float("nan")},
+        {"at": "x"},
+    ],
+)
+def test_a_state_that_is_none_is_refused_and_changes_nothing(wrong: dict[str, object]) -> None:
+    budget = _fed(Budget(2.0), _peaks(2, 50, seed=10))
+    before = budget.state()
+    with pytest.raises((TypeError, ValueError)):
+        budget.restore({**before, **wrong})
+    assert budget.state() == before

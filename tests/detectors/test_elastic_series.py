@@ -115,6 +115,7 @@ def test_the_rates_are_those_of_the_documents(elastic: Cluster, store: Stores) -
     assert value(found, "traces.calls_rate", NOW, span_name="GET /") == pytest.approx(1.0)
 
 
+@pytest.mark.long
 def test_each_document_is_counted_once_over_many_refreshes_and_pages(
     elastic: Cluster, store: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +325,7 @@ def test_a_detector_of_logs_watches_it_as_it_stands(elastic: Cluster, store: Sto
     assert not watch.due(clock.at + 30)
 
 
+@pytest.mark.long
 def test_the_engine_runs_the_shipped_detectors_over_it(elastic: Cluster, store: Stores, sink: Sink) -> None:
     """A burst of errors in the documents is a deviation of the detector of the errors in logs, and of no other."""
     clock = Time()
@@ -341,6 +343,7 @@ def test_the_engine_runs_the_shipped_detectors_over_it(elastic: Cluster, store: 
     assert {one.labels["service"] for one in sink.got} == {"gateway"}
 
 
+@pytest.mark.long
 def test_a_new_kind_of_error_is_told_once_and_ends(elastic: Cluster, store: Stores, sink: Sink) -> None:
     clock = Time()
     (novelty,) = [one for one in detectors.logs.DETECTORS if one.key == "logs.new_errors_in_elasticsearch"]

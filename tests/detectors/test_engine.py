@@ -269,6 +269,7 @@ def test_the_last_samples_are_kept_for_metrics(sink: Sink) -> None:
     assert [(s.name, s.value) for s in found.samples(START + 1_800)] == [("watchkeeper_detector_up", 0.0)]
 
 
+@pytest.mark.long
 def test_the_last_samples_wait_for_no_store(sink: Sink) -> None:
     store = HangingStore({TOOL: healthy})
     found = engine(store, sink)

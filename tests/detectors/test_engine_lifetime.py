@@ -89,6 +89,7 @@ def test_the_state_is_small(tmp_path: Path, sink: Sink) -> None:
     assert path.stat().st_size / 40 < 4_096
 
 
+@pytest.mark.long
 def test_the_thread_ticks_until_it_is_stopped(sink: Sink) -> None:
     store = FakeStore({TOOL: healthy})
     clock = iter(np.arange(START, START + 1e9, 600.0))
@@ -178,6 +179,7 @@ def test_the_thread_learns_from_history_first(sink: Sink) -> None:
     assert store.asked[0][1] - store.asked[0][0] == 999 * 600
 
 
+@pytest.mark.long
 def test_a_detector_beside_restored_ones_learns_from_history(tmp_path: Path, sink: Sink) -> None:
     path = tmp_path / "detectors.npz"
     store = FakeStore({TOOL: healthy})

@@ -67,6 +67,7 @@ def calls(found: DetectionEngine) -> None:
 
 
 @pytest.mark.parametrize("known,told", [(True, 1), (False, 2)])
+@pytest.mark.long
 def test_two_services_of_which_one_calls_the_other_are_one_delivery(known: bool, told: int, sink: Sink) -> None:
     shape = faulty(BEGIN, BEGIN + 3 * HOUR)
     store = FakeStore({**pods(shape, count=1), **pods(shape, service="till", count=1)})
@@ -94,6 +95,7 @@ def test_a_tick_does_not_wait_for_who_calls_whom(sink: Sink) -> None:
     assert sink.got
 
 
+@pytest.mark.long
 def test_a_restart_keeps_a_group_whose_leader_has_ended(tmp_path: Path, sink: Sink) -> None:
     path = tmp_path / "detectors.state"
     first, second = pods(faulty(BEGIN, BEGIN + 2 * HOUR, 8.0), count=1), pods(faulty(BEGIN, BEGIN + 6 * HOUR), count=3)
@@ -111,6 +113,7 @@ def test_a_restart_keeps_a_group_whose_leader_has_ended(tmp_path: Path, sink: Si
     assert sink.got[-1].status == "resolved"
 
 
+@pytest.mark.long
 def test_a_state_from_before_there_were_groups_is_read(tmp_path: Path, sink: Sink) -> None:
     path = tmp_path / "detectors.state"
     store = FakeStore(pods(faulty(BEGIN, BEGIN + 3 * HOUR), count=3))
@@ -134,6 +137,7 @@ def test_a_state_from_before_there_were_groups_is_read(tmp_path: Path, sink: Sin
 # -- calendars --
 
 
+@pytest.mark.long
 def test_knowledge_that_says_nothing_changes_no_byte() -> None:
     worlds = []
     for knowledge in (None, Knowledge(), Knowledge(window(START + 900 * HOUR, START + 901 * HOUR))):
@@ -149,6 +153,7 @@ def test_knowledge_that_says_nothing_changes_no_byte() -> None:
     assert worlds[0] == worlds[1] == worlds[2]
 
 
+@pytest.mark.long
 def test_in_a_maintenance_window_nothing_is_told_and_nothing_learned(sink: Sink) -> None:
     shape = faulty(BEGIN, BEGIN + 3 * HOUR)
     store = FakeStore({TOOL: shape})
@@ -192,6 +197,7 @@ def test_what_lasts_when_a_window_begins_is_told_no_more_and_why(sink: Sink) -> 
 
 
 @pytest.mark.parametrize("value,told", [(4.1, False), (-3.0, True)])
+@pytest.mark.long
 def test_a_planned_event_mutes_its_direction_alone(value: float, told: bool, sink: Sink) -> None:
     sale = Planned(name="sale", start=Moment(START), end=Moment(BEGIN + 9 * HOUR), direction="up")
     found = engine(
@@ -217,6 +223,7 @@ def office(at: float) -> float:
 
 
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.long
 def test_a_holiday_is_expected_to_be_a_sunday(known: bool, sink: Sink) -> None:
     days = CalendarSettings(holidays=(Holidays(country="DE"),)) if known else CalendarSettings()
     slow = declare(step="1h", seasons=("1d", "7d"), hold="3h", polarity=Polarity.BOTH_ARE_BAD)
@@ -242,6 +249,7 @@ def lasts(sink: Sink, changes: Callable[[], list[Change]] | None) -> tuple[float
     return ended.ends_at - ended.starts_at, sink.got[0].annotations["description"]
 
 
+@pytest.mark.long
 def test_a_shift_after_a_deploy_is_the_new_normal_sooner_and_the_deploy_is_named() -> None:
     usual, plain = lasts(Sink(), None)
     sooner, text = lasts(Sink(), lambda: [Change(BEGIN - 600, "search", "deploy of search 2.1")])
@@ -275,6 +283,7 @@ def bumps(at: float) -> float:
     return healthy(at) + (3.0 if day == 3 else 0.14)
 
 
+@pytest.mark.long
 def test_what_was_called_false_does_not_come_again_and_more_than_it_does(
     tmp_path: Path, sink: Sink, say: Callable[..., None]
 ) -> None:
@@ -319,6 +328,7 @@ def test_what_is_planned_does_not_move_the_baseline(
     assert ("is no longer told of (planned: load test)" in last) is planned
 
 
+@pytest.mark.long
 def test_a_true_one_that_lasts_is_kept_out_until_it_ends(tmp_path: Path, sink: Sink, say: Callable[..., None]) -> None:
     end = BEGIN + 60 * HOUR
     found = engine(FakeStore({TOOL: faulty(BEGIN, end)}), sink, knowledge=Knowledge(directory=tmp_path))
@@ -334,6 +344,7 @@ def test_a_true_one_that_lasts_is_kept_out_until_it_ends(tmp_path: Path, sink: S
 
 
 @pytest.mark.parametrize("verdict,learned", [("true", False), ("planned", False), ("false", True)])
+@pytest.mark.long
 def test_what_was_called_true_after_its_end_is_not_learned_from_history(
     verdict: str, learned: bool, tmp_path: Path, sink: Sink, say: Callable[..., None]
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_new_series_among_old_ones_says_nothing_at_first() -> None:
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e9])
+@pytest.mark.long
 def test_the_unit_of_a_series_does_not_matter(factor: float) -> None:
     values = healthy(3)
     values[700:710] += 15.0
@@ -178,6 +179,7 @@ def test_scores_lie_between_zero_and_the_largest() -> None:
     assert all(((tick.channels >= 0) & (tick.channels <= LARGEST)).all() for tick in run(values))
 
 
+@pytest.mark.long
 def test_the_band_holds_what_is_ordinary() -> None:
     values = healthy(12)
     ticks = run(values)[6 * DAY :]

@@ -49,11 +49,13 @@ def test_scores_stay_between_zero_and_one_whatever_comes(values: list[float]) ->
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
+@pytest.mark.long
 def test_healthy_series_with_a_day_deviate_never_in_four_weeks() -> None:
     times, values = seasonal(20, 28, seed=1)
     assert onsets(detector(20).replay(times, values)).sum() == 0
 
 
+@pytest.mark.long
 def test_a_weekend_is_a_surprise_once_at_most() -> None:
     times, values = seasonal(20, 28, seed=2, weekend=0.5)
     starts = onsets(detector(20).replay(times, values))
@@ -62,6 +64,7 @@ def test_a_weekend_is_a_surprise_once_at_most() -> None:
 
 
 @pytest.mark.parametrize("factor", [1.6, 3.0, 0.3])
+@pytest.mark.long
 def test_a_fault_of_six_hours_is_found_within_the_hold_and_two_steps_and_ends(factor: float) -> None:
     times, values = seasonal(10, 21, seed=3)
     begin, length = 20 * PER_DAY + 30, PER_DAY // 4
@@ -83,6 +86,7 @@ def test_a_lasting_shift_is_exactly_one_deviation_and_is_adopted_after_a_day() -
     assert not ticks[begin + PER_DAY + 8].deviating.any()
 
 
+@pytest.mark.long
 def test_the_return_from_an_adopted_shift_is_no_deviation() -> None:
     times, values = seasonal(10, 28, seed=5)
     values[:, 20 * PER_DAY : 23 * PER_DAY] += 2.0
@@ -101,6 +105,7 @@ def test_on_the_first_day_it_watches_the_level_and_says_so() -> None:
     assert any(tick.deviating[0] for tick in ticks[100:110])
 
 
+@pytest.mark.long
 def test_stages_follow_the_seasons_that_were_lived_through() -> None:
     times, values = seasonal(1, 16, seed=7)
     ticks = detector().replay(times, values)
@@ -108,6 +113,7 @@ def test_stages_follow_the_seasons_that_were_lived_through() -> None:
     assert STAGES[ticks[-1].stage[0]] == "all seasons"
 
 
+@pytest.mark.long
 def test_a_gap_is_no_zero_and_nothing_is_learned_in_it() -> None:
     times, values = seasonal(4, 21, seed=8)
     values[:, 15 * PER_DAY : 16 * PER_DAY + 50] = np.nan
@@ -116,6 +122,7 @@ def test_a_gap_is_no_zero_and_nothing_is_learned_in_it() -> None:
     assert ticks[15 * PER_DAY + 20].score.max() == 0
 
 
+@pytest.mark.long
 def test_missing_values_are_masked_by_present_as_by_nan() -> None:
     times, values = seasonal(3, 6, seed=9)
     present = np.random.default_rng(9).random(values.shape) > 0.3
@@ -126,6 +133,7 @@ def test_missing_values_are_masked_by_present_as_by_nan() -> None:
         assert np.array_equal(array, two.arrays()[name], equal_nan=True), name
 
 
+@pytest.mark.long
 def test_a_deviation_ends_when_its_series_falls_silent() -> None:
     times, values = seasonal(1, 15, seed=10)
     values[:, 14 * PER_DAY :] += 5
@@ -155,6 +163,7 @@ def test_only_the_bad_direction_deviates(polarity: Polarity, found: int) -> None
         ({"minimum_relative": 0.2, "minimum_absolute": 0.2}, 1),
     ],
 )
+@pytest.mark.long
 def test_a_deviation_must_be_as_large_as_demanded(demand: dict[str, object], found: int) -> None:
     times, values = seasonal(1, 16, seed=12, amplitude=0.0)
     values[:, 15 * PER_DAY : 15 * PER_DAY + 40] *= 1.6
@@ -175,6 +184,7 @@ def test_a_constant_series_is_expected_to_stay_and_its_change_is_found() -> None
     assert onsets(ticks).sum() == 1
 
 
+@pytest.mark.long
 def test_a_new_start_of_a_process_that_holds_little_at_first_is_no_deviation_of_memory() -> None:
     # The memory of a restarted process falls and climbs to where it was.
     random = np.random.default_rng(14)
@@ -185,6 +195,7 @@ def test_a_new_start_of_a_process_that_holds_little_at_first_is_no_deviation_of_
     assert onsets(ticks).sum() == 0
 
 
+@pytest.mark.long
 def test_a_series_alone_is_judged_as_among_others() -> None:
     times, values = seasonal(5, 10, seed=15)
     together = _record(detector(5), times, values)
@@ -192,6 +203,7 @@ def test_a_series_alone_is_judged_as_among_others() -> None:
     assert np.allclose(together[:, 2:3], alone, equal_nan=True, rtol=1e-12)
 
 
+@pytest.mark.long
 def test_detectors_of_one_step_give_the_same_joined_as_apart() -> None:
     times, values = seasonal(4, 8, seed=16)
     apart = [detector(2, polarity=Polarity.HIGH_IS_BAD), detector(2, hold=STEP, minimum_absolute=1.0)]
@@ -206,6 +218,7 @@ def test_detectors_of_one_step_give_the_same_joined_as_apart() -> None:
             assert np.array_equal(array, two.arrays()[name], equal_nan=True), name
 
 
+@pytest.mark.long
 def test_series_can_be_dropped_moved_and_added() -> None:
     times, values = seasonal(3, 4, seed=17)
     found, alone = detector(3), detector(1)

@@ -253,6 +253,7 @@ def test_a_cluster_without_workers_is_not_waited_for_for_ever(store: EmbeddedSto
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_of_two_dask_workers_one_is_killed_in_the_middle_and_nothing_is_lost_or_found_twice(
     store: EmbeddedStore, whole: bytes, scheduler: str, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def test_the_gateway_refuses_what_it_does_not_know(platform: Platform, body: byt
         post(f"{platform.gateway_url}/tasks", body)
 
 
+@pytest.mark.long
 def test_it_takes_little_of_the_machine(healthy: Window) -> None:
     seconds = healthy.last.time - healthy.first.time
     assert healthy.gain("process_cpu_seconds_total") / seconds < 0.4
@@ -82,6 +83,7 @@ def test_it_is_healthy_without_a_fault(healthy: Window) -> None:
     assert 0.01 < healthy.cost_per_task < 0.1
 
 
+@pytest.mark.long
 def test_tool_latency_slows_one_tool_and_goes(platform: Platform, healthy: Window) -> None:
     platform.inject("tool-latency", 8.0)
 
@@ -219,6 +221,7 @@ def test_a_database_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> No
         launch(tmp_path, pace=PACE, seed=SEED, postgresql_dsn=dsn)
 
 
+@pytest.mark.long
 def test_redis_and_postgresql_are_used_when_they_are_given(
     redis_server: redis.RedisServer, postgresql_server: postgresql.PostgreSQLServer, tmp_path: Path
 ) -> None:

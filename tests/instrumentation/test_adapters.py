@@ -191,6 +191,7 @@ def _no_logging(**_: object) -> None:
     pass
 
 
+@pytest.mark.long
 def test_tasks_of_celery_are_one_trace_across_the_broker(traced: Traced, difference: Difference) -> None:
     celery = pytest.importorskip("celery")
     testing = pytest.importorskip("celery.contrib.testing.worker")

@@ -97,6 +97,7 @@ def test_without_an_sdk_there_is_none() -> None:
     assert done.stdout.split() == ["True", "False"]
 
 
+@pytest.mark.long
 def test_a_prometheus_has_them_from_the_exposition_and_through_the_sidecar(
     spans: InMemorySpanExporter, prometheus_server: Callable[..., PrometheusServer]
 ) -> None:

@@ -58,6 +58,7 @@ def test_without_an_sdk_a_received_trace_is_handed_on() -> None:
     assert done.stdout.strip() == REMOTE.split("-")[1]
 
 
+@pytest.mark.long
 def test_a_receiver_that_is_away_is_one_short_line() -> None:
     script = (
         "import logging, socket, sys\n"

@@ -138,6 +138,7 @@ HOSTILE = 'a"b\\c|d.*\n{e}'
 
 
 @pytest.mark.parametrize("flags", [("--enable-feature=exemplar-storage",), ()])
+@pytest.mark.long
 def test_a_prometheus_is_asked(prometheus_server: Callable[..., PrometheusServer], flags: tuple[str, ...]) -> None:
     registry = CollectorRegistry()
     took = Histogram("took_seconds", "Took.", ["tool"], registry=registry)

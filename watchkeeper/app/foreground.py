@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import signal
 import threading
 from collections.abc import Callable
@@ -17,10 +18,18 @@ __all__ = ["configure_logging", "on_hangup", "stop_event"]
 def stop_event() -> threading.Event:
     """An event that SIGINT and SIGTERM set."""
     stop = threading.Event()
+    # A handler runs in the main thread, which may be inside the event's own lock just then: it only puts a word into a
+    # queue that may be put into from anywhere, and a thread that waits for it sets the event.
+    words: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    def end(*_: object) -> None:
-        # Not from the handler: it runs in the main thread, which may be inside the event's own lock just then.
-        threading.Thread(target=stop.set, name="stop", daemon=True).start()
+    def wait() -> None:
+        words.get()
+        stop.set()
+
+    def end(number: int, _: object) -> None:
+        words.put(number)
+
+    threading.Thread(target=wait, name="stop", daemon=True).start()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)

@@ -64,6 +64,7 @@ def command(detectors: tuple[str, ...], start: str, end: str, learn: str, as_jso
             learn=before,
             pace=settings.pace,
             knowledge=knowledge,
+            limit=settings.detect.limit or package("detectors.budget").DEFAULT_LIMIT,
             crew=None if opening is None else package("detectors.crews").crew_of(settings.detect),
             opening=opening,
         )
