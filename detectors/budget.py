@@ -77,8 +77,9 @@ class Budget:
         if counts.shape != (_BINS,):
             raise ValueError(f"counts of a budget of shape {counts.shape}, expected ({_BINS},)")
         numbers = {name: float(state[name]) for name in _NUMBERS}
-        if not (np.isfinite(counts) & (counts >= 0)).all() or not all(numbers[name] >= 0 for name in _NUMBERS[:3]):
-            raise ValueError("a budget with counts below 0")
+        amounts = np.append(counts, [numbers[name] for name in ("lived", "spent", "series")])
+        if not (np.isfinite(amounts) & (amounts >= 0)).all():
+            raise ValueError("a budget whose counts are no numbers from 0 on")
         self.counts = counts
         self.lived, self.spent, self.at = (numbers[name] for name in ("lived", "spent", "at"))
         self.series = int(numbers["series"])

@@ -77,7 +77,7 @@ class Deviation:
 
     @property
     def strength(self) -> float:
-        """The evidence at its height as a multiple of what a deviation takes; infinite where nothing was expected."""
+        """The evidence at its height as a multiple of what a deviation takes."""
         return self.score / (1.0 - self.score) if self.score < 1.0 else math.inf
 
     def observe(

@@ -348,6 +348,8 @@ def plain_deviation(deviation: Deviation, at: float) -> dict[str, Any]:
         "peers": deviation.peers,
         "kind": deviation.kind,
         "beside": deviation.beside,
+        "view": VIEWS[deviation.view] if deviation.view >= 0 else None,
+        "strength": _number(deviation.strength),
         "runbook": d.runbook,
         "panel": d.panel,
         "query": deviation.query,

@@ -24,9 +24,9 @@ class Tuning:
     the share of its past that a deviation must be over before it has ended, and `longest_lull`, of its first season,
     how much at most. `level_trusted`: by how many times the level may err more than the best expert and be believed.
     `care`: by how much more evidence a series takes at most that knows a season. `known_after`: how many of its longest
-    seasons a series must have lived through to be known. `calm`: the share of
-    that evidence above which what is ordinary is not learned: leaving out less plain values makes the tails too narrow.
-    `evidence`: how many of its first seasons the standard deviations of evidence remember.
+    seasons a series must have lived through to be known. `calm`: the share of that evidence above which what is
+    ordinary is not learned: leaving out less plain values makes the tails too narrow, and with them the budget is
+    overspent. `evidence`: how many of its first seasons the standard deviations of evidence remember.
     `level`, `offset`, `scale`: memories as shares of the first season. `profile_seasons`: how many seasons a profile
     remembers. `minimum`: valid samples before anything may deviate. `cold_factor`: by how much the band is wider before
     the first season is known. `adopt`: shares of the first season after which a lasting shift becomes the new normal

@@ -75,6 +75,16 @@ def sink(tmp_path: Path, elastic: Cluster) -> Iterator[Sinks]:
         yield make
 
 
+class Called:
+    """A sink that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.got: list[Delivery] = []
+
+    def deliver(self, deliveries: Any) -> None:
+        self.got.extend(deliveries)
+
+
 def test_it_has_the_names_of_the_common_schema() -> None:
     found = document(RESOLVED, {"dashboard_url": "https://grafana/d/redis"}, 1_795_000_061.0)
     assert found["@timestamp"] == "2026-11-18T11:06:40.500Z"
@@ -229,18 +239,13 @@ def test_a_document_that_is_refused_for_now_is_sent_again(sink: Sinks, elastic: 
 def test_a_cluster_that_is_away_for_long_bounds_the_queue_and_keeps_nobody(
     sink: Sinks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    called: list[Delivery] = []
-
-    class Called:
-        def deliver(self, deliveries: Any) -> None:
-            called.extend(deliveries)
-
+    called = Called()
     found = sink(url=f"http://127.0.0.1:{free_port()}", queue_bytes=2**16)
-    both = Documented(Called(), found)
+    both = Documented(called, found)
     many = [replace(FIRING, annotations={"description": os.urandom(8_000).hex()}) for _ in range(20)]
     for one in many:
         both.deliver([one])
-    assert len(called) == 20
+    assert len(called.got) == 20
     assert 0 < len(found.outbox.spool) < 20
     assert found.outbox.spool.size <= 2**16
     assert caplog.text.count("further ones are counted") == 1
@@ -251,15 +256,10 @@ def test_a_cluster_that_is_away_for_long_bounds_the_queue_and_keeps_nobody(
 def test_what_cannot_be_a_document_is_logged_and_told_all_the_same(
     sink: Sinks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    called: list[Delivery] = []
-
-    class Called:
-        def deliver(self, deliveries: Any) -> None:
-            called.extend(deliveries)
-
+    called = Called()
     caplog.set_level(logging.ERROR)
-    Documented(Called(), sink()).deliver([replace(FIRING, starts_at=1e300)])
-    assert len(called) == 1
+    Documented(called, sink()).deliver([replace(FIRING, starts_at=1e300)])
+    assert len(called.got) == 1
     assert "deviations have no document" in caplog.text
 
 

@@ -68,7 +68,6 @@ SENT = {
     "cluster",
     "sentinel",
     # What the checks of keys and streams ask for.
-    "get",
     "hlen",
     "llen",
     "memory",

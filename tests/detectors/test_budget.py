@@ -130,6 +130,7 @@ def test_a_block_without_evidence_has_been_lived_and_one_that_was_not_judged_has
         {"counts": 3.0},
         {"counts": [-1.0] * 256},
         {"lived": -1.0},
+        {"series": float("inf")},
         {"spent": float("nan")},
         {"at": "x"},
     ],
