@@ -17,13 +17,16 @@ help: ## List what there is to make
 demo: $(USE) ## Run the whole loop on this machine and print the address (ARGS='--inject token-blowup')
 	@exec $(BIN)/watchkeeper demo $(ARGS)
 
+# The tests of one file stay together: they share servers.
+SPREAD := -n 2 --dist loadfile
+
 test: $(DEV) ## Run the tests, with real servers where they are or may be installed
 	@$(BIN)/python -m tests.servers.install
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-all: $(DEV) ## Run all tests, the long ones too
 	@$(BIN)/python -m tests.servers.install
-	@$(BIN)/python -m pytest -m '' $(ARGS)
+	@$(BIN)/python -m pytest -m '' $(SPREAD) $(ARGS)
 
 check: $(DEV) ## Lint, format, types, the catalogue, and the committed generated files
 	@$(BIN)/ruff check --quiet
