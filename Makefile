@@ -17,7 +17,7 @@ help: ## List what there is to make
 demo: $(USE) ## Run the whole loop on this machine and print the address (ARGS='--inject token-blowup')
 	@exec $(BIN)/watchkeeper demo $(ARGS)
 
-# The tests of one file stay together: they share servers.
+# The tests of one file stay together: they share servers. A debugger wants one process: make test SPREAD= ARGS=--pdb
 SPREAD := -n 2 --dist loadfile
 
 test: $(DEV) ## Run the tests, with real servers where they are or may be installed
