@@ -29,9 +29,9 @@ _HEADERS = {
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(,|$)')
 # Head, value with timestamp, labels of the exemplar, its value, its time. Quoted text may hold anything.
-_INSIDE = r'(?:[^"}]++|"(?:[^"\\]++|\\.)*+")*+'
+_INSIDE = r'(?:[^"}]++|"(?:[^"\\]++|\\.)*")*'
 _WITH_EXEMPLAR = re.compile(
-    rf"([^{{\s]++\s*(?:\{{{_INSIDE}\}})?+)\s*([^\s#]++(?: [^\s#]++)?) # \{{({_INSIDE})\}} (\S++)(?: (\S++))?\s*$"
+    rf"([^{{\s]++\s*(?:\{{{_INSIDE}\}})?)\s*((?!\{{)[^\s#]++(?: [^\s#]++)?) # \{{({_INSIDE})\}} (\S++)(?: (\S++))?\s*$"
 )
 _EXEMPLAR_LENGTH = 128
 _ESCAPED = re.compile(r"\\(.)")

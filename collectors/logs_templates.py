@@ -39,7 +39,7 @@ _VARIABLE = (
     ("'", re.compile(r"(?<!\w)'[^']*+'(?!\w)")),  # the ' of "can't" is no quote
     ("://", re.compile(r"\b\w++://[^\s,;]++")),
     ("@", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.]++")),
-    ("/", re.compile(r"(?<![\w/])(?:/[\w.@:+-]++)++/?")),
+    ("/", re.compile(r"(?<![\w/])(?:/[\w.@:+-]++)+/?")),
     ("-", re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")),  # UUID
     ("", re.compile(r"\b(?=[^\W\d]*+\d)\w++")),  # number, hexadecimal, a word with a digit in it
 )

@@ -2,7 +2,8 @@
 
 Where they are known (a target's password, what the settings name) they are taken out by their value, before this.
 A line may be long and somebody else's, so every pattern takes time in proportion to its length: what runs on without an
-end is possessive, has a bound, or stops where the pattern could begin again.
+end is possessive, has a bound, or stops where the pattern could begin again. Groups are never possessive:
+Python 3.11.2, which Debian 12 has, makes them match too little (https://github.com/python/cpython/issues/106052).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _PATTERNS: tuple[tuple[tuple[str, ...], tuple[re.Pattern[str], ...]], ...] = tup
             ("://",),
             # user:password@ of a URL, up to the last @ of the authority. A slash belongs to the password where what
             # stands before it can be no port: people forget to percent-encode it.
-            r"(?<=://)((?!\[)[^\s/:]*+:)(?:[^\s/@]++|(?!\d+[/?#\"'])(?:(?!://)[^\s\"'<>@])++)"
-            r"(?:@[^\s/\"'<>@]*+(?=@))*+(?=@)",
+            r"(?<=://)((?!\[)[^\s/:]*+:)(?:[^\s/@]++|(?!\d+[/?#\"'])(?:(?!://)[^\s\"'<>@])+)"
+            r"(?:@[^\s/\"'<>@]*+(?=@))*(?=@)",
         ),
         (
             ("authorization",),

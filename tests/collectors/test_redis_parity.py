@@ -68,6 +68,7 @@ SENT = {
     "cluster",
     "sentinel",
     # What the checks of keys and streams ask for.
+    "get",
     "hlen",
     "llen",
     "memory",
