@@ -35,6 +35,8 @@ _UNSURE = 4.0
 # The level is no average over many values, and its wander is no normal noise.
 _LEVEL_WEIGHT = 0.85
 _PRIOR = 30.0
+# What is carried is added to while it lasts: beyond so many standard deviations it would only take longer to fade.
+_CARRIED = 100.0
 
 
 class Evidence:
@@ -108,7 +110,7 @@ class Evidence:
         """Hold on to the evidence (S,) of a level that moved: it is judged by its former place from now on, and would
         no longer know. It fades by e in five hold times.
         """
-        self.carried = np.where(which, 1.2 * evidence, self.carried)
+        self.carried = np.where(which, np.clip(1.2 * evidence, -_CARRIED, _CARRIED), self.carried)
 
     def reach(self, samples: Floats, limit: Floats, *, narrow: Bools) -> Floats:
         """The score (S,) that, held for the hold time, is evidence of `limit` (S,); where `narrow`, held for long."""
@@ -141,9 +143,10 @@ class Evidence:
         self.before[which] = 0.0
         self.carried[which] = 0.0
 
-    def shift(self, by: Floats) -> None:
-        """Let the usual level move by so much, (S,)."""
-        self.usual = self.usual + by
+    def adopt(self, usual: Floats, factor: Floats) -> None:
+        """Let the level lie about `usual` (S,) from now on, and wander by a factor (S,) as far."""
+        self.usual = usual
+        self.wander = self.wander * factor * factor
 
 
 _STATE = ("mean", "variance", "before", "usual", "wander", "lived", "carried", "peak")

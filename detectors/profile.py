@@ -111,6 +111,11 @@ class Profile:
         spread[mask] += (slow * (np.minimum(deviation, 5.0) - spread))[mask]
         seen[mask] += 1.0
 
+    def stretch(self, factor: Floats) -> None:
+        """Make the season larger by a factor (S,)."""
+        which = np.flatnonzero(factor != 1.0)
+        self.usual[:, which] *= factor[which].astype(np.float32)
+
     def doubt(self, which: NDArray[np.bool_]) -> None:
         """Let the series of `which` relearn their shape as if it had been seen in one season only."""
         self.seen[:, which] = np.minimum(self.seen[:, which], self._visit)

@@ -10,8 +10,8 @@ when there is enough of it: how much that is, the alert budget says (`detectors.
 would be enough if they were held for the hold time.
 
 An onset freezes what was learned: the deviation lasts while the values lie outside of the band of before.
-After a bounded time the shift is adopted, and for the longest season more the former normal is normal too:
-one shift is one deviation.
+After a bounded time the shift is adopted, with what it made of the day's size (`detectors.stretch`), and for two of the
+longest season more the former normal is normal too: one shift is one deviation.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ class SeasonalDetector:
         """Set one array of the state by the name that `arrays` gives it."""
         head, _, rest = name.rpartition(".")
         holders: dict[str, object] = {"": self, "tails": self.tails, "evidence": self.evidence, "spans": self.spans}
+        holders |= {"spans.stretch": self.spans.stretch}
         holders |= {f"profile{index}": profile for index, profile in enumerate(self.profiles)}
         setattr(holders[head], rest, array)
 
@@ -368,17 +369,19 @@ class SeasonalDetector:
         np.maximum(self.evidence.peak, counted, out=self.evidence.peak, where=healthy)
 
     def _adopt(self, at: float, which: Bools) -> None:
-        """Let lasting shifts be the new normal."""
-        shift = np.where(which, self.spans.shift, 0.0)
-        self.level += shift
+        """Let lasting shifts be the new normal: the line that they made of what was expected."""
+        factor, moved = self.spans.became(which, self.scale, self.period)
+        self.level = moved(self.level)
+        self.evidence.adopt(moved(self.evidence.usual), factor)
         for k, profile in enumerate(self.profiles):
             # A profile in its first season has no past to be shifted against: it learns the level of now.
-            self.offset[k] += np.where(at - self.born >= 0.95 * profile.season.period, shift, 0.0)
+            taught = at - self.born >= 0.95 * profile.season.period
+            self.offset[k] = np.where(taught, moved(self.offset[k]), self.offset[k])
+            profile.stretch(np.where(taught, factor, 1.0))
             profile.doubt(which)
         # The new level may swing differently; until that is known, it is given the room that it took.
-        self.scale = np.where(which, np.maximum(self.scale, 1.2533 * self.spans.shift_spread), self.scale)
+        self.scale = np.where(which, self.spans.room(self.scale, factor), self.scale)
         self.evidence.forget(which)
-        self.evidence.shift(shift)
         self.tails.drop_peaks(which)
         self.spans.adopt(at, which)
 

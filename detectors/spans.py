@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.advice import Advice
+from detectors.stretch import Stretch
 from detectors.tuning import Tuning
 from watchkeeper.signals import Polarity
 
@@ -19,6 +20,10 @@ Bools = NDArray[np.bool_]
 
 DEMANDS = ("hold", "high_is_bad", "low_is_bad", "minimum_relative", "minimum_absolute", "patience")
 """What is demanded of a deviation: arrays too, so that detectors of one step can be ticked as one."""
+
+# For so many of the longest seasons after a shift was adopted the former normal is normal too: in the first of them
+# each weekday is seen once in its new form, and one look is a poor teacher.
+_FORMER = 2.0
 
 _STATE = (
     "outside",
@@ -75,13 +80,15 @@ class Spans:
         self.shift_spread = np.zeros(series)
         self.former = np.zeros(series)
         self.former_until = np.full(series, -math.inf)
+        self.stretch = Stretch(series, gain=self._gain)
 
     def arrays(self) -> dict[str, Floats]:
         """Its state, by name; the last axis is the series."""
-        return {name: getattr(self, name) for name in _STATE}
+        stretch = {f"stretch.{name}": array for name, array in self.stretch.arrays().items()}
+        return {name: getattr(self, name) for name in _STATE} | stretch
 
     def settled(self, at: float) -> Bools:
-        """Which series have adopted no shift for the longest season, (S,)."""
+        """Which series have adopted no shift for twice the longest season, (S,)."""
         return np.asarray(at >= self.former_until)
 
     def former_normal(self, at: float) -> tuple[Floats, Floats]:
@@ -139,6 +146,7 @@ class Spans:
         gain = np.where(lasting, np.maximum(1.0 / np.maximum(self.shift_count, 1.0), self._gain), 0.0)
         self.shift += gain * (residual - self.shift)
         self.shift_spread += gain * (np.abs(residual - self.shift) - self.shift_spread)
+        self.stretch.take(expected, residual, ok, lasting | (now & ~ok))
         patience = np.where(cold, tuning.adopt_cold, tuning.adopt) * self._period
         if advice is not None:
             patience = patience * advice.patience
@@ -146,10 +154,27 @@ class Spans:
         lasted |= self.harmless >= max(10.0, tuning.adopt_harmless * self._period / self._step)
         return lasted if advice is None else lasted & ~advice.frozen
 
+    def became(self, which: Bools, scale: Floats, period: float) -> tuple[Floats, Callable[[Floats], Floats]]:
+        """What the shifts of `which` made of the expectation: by what factor its day is larger, (S,), and where what
+        was expected, (S,), lies now. `scale` (S,) is what makes a difference, `period` what a day is, in seconds.
+        """
+        factor = np.where(which, self.stretch.by(scale, 0.9 * period / self._step), 1.0)
+        shift, recent = np.where(which, self.shift, 0.0), self.stretch.recent
+
+        def moved(expected: Floats) -> Floats:
+            return np.asarray(expected + shift + (factor - 1.0) * (expected - recent))
+
+        return factor, moved
+
+    def room(self, scale: Floats, factor: Floats) -> Floats:
+        """The scale (S,) of a series whose day became larger by `factor` (S,): where that is 1, the shift's own."""
+        spread = 1.2533 * self.shift_spread
+        return np.asarray(np.where(factor == 1.0, np.maximum(scale, spread), np.maximum(factor, 1.0) * scale))
+
     def adopt(self, at: float, which: Bools) -> None:
-        """End the spans of `which`; for the longest season more the former normal is normal too."""
+        """End the spans of `which`; for two of the longest season more the former normal is normal too."""
         self.former = np.where(which, -self.shift, self.former)
-        self.former_until = np.where(which, at + self.longest, self.former_until)
+        self.former_until = np.where(which, at + _FORMER * self.longest, self.former_until)
         self.harmless[which] = 0.0
         self.shift_count[which] = 0.0
         self.close(which)
@@ -166,7 +191,7 @@ class Spans:
     def adopted(self, column: int, since: float) -> bool:
         """Whether a shift of a series that began at `since` became its new normal."""
         # The former normal is kept for so long after the adoption.
-        return bool(self.former_until[column] - self.longest > since)
+        return bool(self.former_until[column] - _FORMER * self.longest > since)
 
     def close(self, which: Bools) -> None:
         """End the spans of `which`."""

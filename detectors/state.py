@@ -20,7 +20,7 @@ from watchkeeper.disk import replacing
 
 __all__ = ["LATER", "VALUES", "VERSION", "Restored", "restore_state", "save_state"]
 
-VERSION = 2
+VERSION = 3
 _HEADER = "header"
 _log = logging.getLogger("watchkeeper.detectors")
 

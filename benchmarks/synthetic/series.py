@@ -110,6 +110,12 @@ class Fleet:
         return self._base.noise
 
     @property
+    def extent(self) -> Floats:
+        """The lowest and the highest expectation of each series in a week, (2, S)."""
+        table = self._base.table
+        return np.stack([table.min(axis=1), table.max(axis=1)])
+
+    @property
     def laws(self) -> tuple[str, ...]:
         """The noise law of each series."""
         return tuple(map(str, self._base.law))
