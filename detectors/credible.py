@@ -69,8 +69,6 @@ def care(
 
 def compared(strength: Floats, looks: Floats) -> Floats:
     """Evidence (2, S) as that of a series that is looked at as often as the budget reckons with."""
-    # A step after months of the same value is beyond any square.
-    strength = np.minimum(strength, 1e6)
     return np.asarray(np.where(strength > 0, np.sqrt(np.maximum(strength**2 + looks, 0.0)), 0.0))
 
 

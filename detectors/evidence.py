@@ -144,9 +144,11 @@ class Evidence:
         self.carried[which] = 0.0
 
     def adopt(self, usual: Floats, factor: Floats) -> None:
-        """Let the level lie about `usual` (S,) from now on, and wander by a factor (S,) as far."""
+        """Let the level lie about `usual` (S,) from now on, and wander by a factor (S,) as far if that is farther: how
+        much less it wanders must be seen, as a level that is said to stand still could never be seen to move.
+        """
         self.usual = usual
-        self.wander = self.wander * factor * factor
+        self.wander = self.wander * np.maximum(factor, 1.0) ** 2
 
 
 _STATE = ("mean", "variance", "before", "usual", "wander", "lived", "carried", "peak")

@@ -370,7 +370,7 @@ class SeasonalDetector:
 
     def _adopt(self, at: float, which: Bools) -> None:
         """Let lasting shifts be the new normal: the line that they made of what was expected."""
-        factor, moved = self.spans.became(which, self.scale, self.period)
+        factor, moved = self.spans.became(which, self.scale)
         self.level = moved(self.level)
         self.evidence.adopt(moved(self.evidence.usual), factor)
         for k, profile in enumerate(self.profiles):

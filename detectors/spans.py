@@ -146,7 +146,7 @@ class Spans:
         gain = np.where(lasting, np.maximum(1.0 / np.maximum(self.shift_count, 1.0), self._gain), 0.0)
         self.shift += gain * (residual - self.shift)
         self.shift_spread += gain * (np.abs(residual - self.shift) - self.shift_spread)
-        self.stretch.take(expected, residual, ok, lasting | (now & ~ok))
+        self.stretch.take(expected, residual, self.shift_count, lasting)
         patience = np.where(cold, tuning.adopt_cold, tuning.adopt) * self._period
         if advice is not None:
             patience = patience * advice.patience
@@ -154,11 +154,13 @@ class Spans:
         lasted |= self.harmless >= max(10.0, tuning.adopt_harmless * self._period / self._step)
         return lasted if advice is None else lasted & ~advice.frozen
 
-    def became(self, which: Bools, scale: Floats, period: float) -> tuple[Floats, Callable[[Floats], Floats]]:
+    def became(self, which: Bools, scale: Floats) -> tuple[Floats, Callable[[Floats], Floats]]:
         """What the shifts of `which` made of the expectation: by what factor its day is larger, (S,), and where what
-        was expected, (S,), lies now. `scale` (S,) is what makes a difference, `period` what a day is, in seconds.
+        was expected, (S,), lies now. `scale` (S,) is what makes a difference. Less than nine tenths of a day tell
+        nothing of its size.
         """
-        factor = np.where(which, self.stretch.by(scale, 0.9 * period / self._step), 1.0)
+        factor = self.stretch.by(scale, self.shift_count, 0.9 * self._period / self._step)
+        factor = np.where(which, factor, 1.0)
         shift, recent = np.where(which, self.shift, 0.0), self.stretch.recent
 
         def moved(expected: Floats) -> Floats:

@@ -15,19 +15,19 @@ __all__ = ["Stretch"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_STATE = ("count", "expected", "residual", "ee", "et", "er", "tr", "recent")
+_STATE = ("expected", "residual", "ee", "et", "er", "tr", "recent")
+# Of what was a flat line before, any day is a large multiple: beyond this it is learned, not adopted.
 _MOST = 10.0
 
 
 class Stretch:
-    """Sums over the span under way of S series, in arrays of shape (S,): how many values, the means of expectation and
-    residual, and the products of their distances from these and from the mean of time (e, t, r). `recent` is the
-    expectation of lately, forgetting by `gain` a value.
+    """Sums over the span under way of S series, in arrays of shape (S,): the means of expectation and residual, and the
+    products of their distances from these and from the mean of time (e, t, r). `recent` is the expectation of lately,
+    forgetting by `gain` a value. How many values there are, `Spans` knows.
     """
 
     def __init__(self, series: int, *, gain: float) -> None:
         self._gain = gain
-        self.count = np.zeros(series)
         self.expected = np.zeros(series)
         self.residual = np.zeros(series)
         self.ee = np.zeros(series)
@@ -40,31 +40,29 @@ class Stretch:
         """Its state, by name; the last axis is the series."""
         return {name: getattr(self, name) for name in _STATE}
 
-    def take(self, expected: Floats, residual: Floats, mask: Bools, lasting: Bools) -> None:
-        """Take a value of each series in `mask` (S,) where something is `lasting`; where nothing is, begin anew."""
-        if not (lasting.any() or self.count.any()):
+    def take(self, expected: Floats, residual: Floats, number: Floats, mask: Bools) -> None:
+        """Take a value of each series in `mask` (S,), the `number`-th of its span from 1 on; the first begins anew."""
+        if not mask.any():
             return
         for name in _STATE:
-            getattr(self, name)[~lasting] = 0.0
-        here = mask & lasting
-        self.count += here
-        many = np.maximum(self.count, 1.0)
-        # Times are numbered: the mean of 1 to n is (n + 1) / 2, from which n lies (n - 1) / 2 away.
-        e, r, t = (np.where(here, away, 0.0) for away in (expected - self.expected, residual - self.residual, many / 2))
+            getattr(self, name)[mask & (number <= 1.0)] = 0.0
+        many = np.maximum(number, 1.0)
+        # Times are numbered too: from the mean of 1 to n - 1, n lies n / 2 away.
+        e, r, t = (np.where(mask, away, 0.0) for away in (expected - self.expected, residual - self.residual, many / 2))
         self.expected += e / many
         self.residual += r / many
-        self.recent += np.where(here, np.maximum(1.0 / many, self._gain) * (expected - self.recent), 0.0)
+        self.recent += np.where(mask, np.maximum(1.0 / many, self._gain) * (expected - self.recent), 0.0)
         left = 1.0 - 1.0 / many
         self.ee += left * e * e
         self.er += left * e * r
         self.et += left * e * t
         self.tr += left * t * r
 
-    def by(self, scale: Floats, least: float) -> Floats:
-        """By what factor the day became larger, (S,): 1 where fewer than `least` values are known, or where it would
-        make less of a difference than a `scale` (S,).
+    def by(self, scale: Floats, number: Floats, least: float) -> Floats:
+        """By what factor the day became larger, (S,), from `number` (S,) values: 1 where these are fewer than `least`,
+        or where it would make less of a difference than a `scale` (S,).
         """
-        n = self.count
+        n = number
         tt = np.maximum(n * (n * n - 1.0) / 12.0, 1.0)
         spread = self.ee - self.et * self.et / tt
         with np.errstate(invalid="ignore", divide="ignore"):
