@@ -6,10 +6,11 @@ Everything is a command, so that recorded replies can stand in for a server in t
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from collectors.problems import in_words
 from watchkeeper.clock import monotonic
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Driver", "PymongoDriver", "Refused"]
 
+_FILES = frozenset({"tlscafile", "tlscertificatekeyfile", "tlscrlfile"})
 _DEFAULT_URL = "mongodb://127.0.0.1:27017"
 _AUTHENTICATION_FAILED = 18
 _UNAUTHORIZED = 13
@@ -145,6 +147,11 @@ class PymongoDriver:
             )
         except (ConfigurationError, InvalidURI, ValueError) as error:
             raise self._failed(f"its url or options are wrong: {error}") from None
+        except OSError as error:
+            # The driver does not always say which file it could not read.
+            files = [f"{name}={path}" for name, path in parse_qsl(url.query) if name.lower() in _FILES]
+            unread = ", ".join(file for file in files if not os.access(file.partition("=")[2], os.R_OK))
+            raise self._failed(f"a file of its url cannot be read: {unread or error}") from None
 
     def _knock(self, seconds: float) -> None:
         """Fail at once where nobody listens: the driver itself tries again until the time is over."""
